@@ -1,0 +1,43 @@
+# `make test` and `make demo` each set up everything they need, on Python ≥ 3.11 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint types unit sample clean
+
+$(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' || \
+	  { echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -r requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: $(READY) runs/sample/run.json
+	$(BIN)/streamlit run app.py --server.port 8501
+
+# Kept from one demo to the next; `make clean` or removing runs/sample makes it anew.
+runs/sample/run.json: $(READY)
+	rm -rf runs/sample
+	$(BIN)/landslide predict --out runs/sample \
+	  --s2 sample_data/s2.tif --s2 sample_data/scl.tif \
+	  --s1-desc-pre sample_data/s1_desc_pre.tif --s1-desc-post sample_data/s1_desc_post.tif \
+	  --s1-asc-pre sample_data/s1_asc_pre.tif --s1-asc-post sample_data/s1_asc_post.tif
+
+test: $(READY) lint types unit
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+# One thread a process: on few cores, threads that wait for each other cost more than they bring.
+unit: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+clean:
+	rm -rf .venv runs/sample

@@ -1,0 +1,1 @@
+"""Landslide detection in Sentinel-2 and Sentinel-1 scenes: the engine under the application."""

@@ -1,0 +1,250 @@
+"""What a raster file is, before anybody decides what its bands mean."""
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.enums import MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as Box
+
+from landslide_core.errors import GridMismatch, MissingCRS, UnreadableRaster
+from landslide_core.pixels import GDAL_OPTIONS, BandSource, Floats, Unit, physical
+from landslide_core.scene import Decision
+
+SUFFIXES: Final = (".tif", ".tiff", ".jp2", ".img", ".vrt")
+SAMPLE: Final = 512  # pixels a side that statistics are taken on
+PATCHES: Final = 6  # a side, where a file is too large to be decoded whole
+COARSEST: Final = 60.0  # m; from here on a pixel is larger than most landslides
+
+
+@dataclass(frozen=True)
+class RasterFile:
+    """A readable, georeferenced file: its grid and what it says of its bands."""
+
+    path: Path
+    geobox: GeoBox
+    resolution: float  # m
+    names: tuple[str, ...]  # band descriptions, "" where there is none
+    dtypes: tuple[str, ...]
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    nodata: tuple[float | None, ...]
+    masked: bool
+    tags: Mapping[str, str]
+
+    @property
+    def count(self) -> int:
+        """Bands in the file."""
+        return len(self.names)
+
+    def source(self, index: int, unit: Unit, scale: float = 1.0, offset: float = 0.0) -> BandSource:
+        """A band of the file (from 1) as a source: stored × scale + offset is in the unit."""
+        return BandSource(
+            path=str(self.path),
+            index=index,
+            geobox=self.geobox,
+            resolution=self.resolution,
+            unit=unit,
+            scale=scale,
+            offset=offset,
+            nodata=self.nodata[index - 1],
+            masked=self.masked,
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found for one role: sources by band, and how it came to them."""
+
+    bands: Mapping[str, tuple[BandSource, ...]]
+    classes: tuple[BandSource, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    warnings: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+def expand(paths: tuple[Path, ...]) -> list[Path]:
+    """The raster files meant by paths: a folder stands for those in it, a SAFE for its bands.
+
+    Raises UnreadableRaster for a path that isn't there and a folder without rasters.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        safe = path.suffix.upper() == ".SAFE"
+        found = sorted(
+            file
+            for file in (path.glob("**/IMG_DATA/**/*") if safe else path.iterdir())
+            if file.suffix.lower() in SUFFIXES
+        )
+        if not found:
+            raise UnreadableRaster(
+                f"{path} holds no raster; a folder with one file a band is needed. "
+                "Name the files themselves."
+            )
+        files += found
+    return list(dict.fromkeys(files))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with rasterio.Env(**GDAL_OPTIONS), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we raise our own error
+            with rasterio.open(path) as file:
+                yield file
+    except (RasterioError, OSError) as error:
+        found = "is not there" if not path.exists() else "cannot be read"
+        raise UnreadableRaster(
+            f"{path} {found} ({error}); a complete raster that GDAL can read is needed. "
+            "Check the path, or copy or download the file again."
+        ) from error
+
+
+def inspect(path: Path) -> RasterFile:
+    """Open a file and note what it says; decodes its last pixels, which a cut-off file lacks.
+
+    Raises UnreadableRaster, MissingCRS.
+    """
+    with _opened(path) as file:
+        if file.count == 0:
+            raise UnreadableRaster(
+                f"{path} is a container without pixels of its own; a raster is needed. "
+                "Unpack it and name the band files."
+            )
+        if file.crs is None or file.transform.is_identity:
+            points = len(file.gcps[0])
+            seen = f"only {points} ground control points" if points else "no georeference"
+            raise MissingCRS(
+                f"{path} has {seen}; a coordinate reference system and a transform are needed. "
+                + (
+                    "Terrain-correct the product first, e.g. with SNAP or as an RTC product."
+                    if points
+                    else "Assign them, e.g. with gdal_edit.py -a_srs -a_ullr."
+                )
+            )
+        last = Box(file.width - 1, file.height - 1, 1, 1)
+        for index in file.indexes:
+            file.read(index, window=last)
+        code = file.crs.to_epsg(confidence_threshold=90)  # short to read, and quick to compare
+        crs = f"EPSG:{code}" if code else file.crs
+        geobox = GeoBox((file.height, file.width), file.transform, crs)
+        flags = file.mask_flag_enums[0]
+        return RasterFile(
+            path=path,
+            geobox=geobox,
+            resolution=resolution(geobox),
+            names=tuple(name or "" for name in file.descriptions),
+            dtypes=tuple(file.dtypes),
+            scales=tuple(file.scales),
+            offsets=tuple(file.offsets),
+            nodata=tuple(file.nodatavals),
+            masked=MaskFlags.per_dataset in flags,
+            tags={**file.tags(), **file.tags(1)},
+        )
+
+
+def check_resolution(file: RasterFile) -> None:
+    """Raises GridMismatch for pixels of 60 m or more."""
+    if file.resolution >= COARSEST * 0.9:
+        raise GridMismatch(
+            f"{file.path} has pixels of {file.resolution:.0f} m; less than {COARSEST:.0f} m is "
+            "needed, best 10 m. Choose the 10 m or 20 m file of the product."
+        )
+
+
+def resolution(geobox: GeoBox) -> float:
+    """The longer side of the middle pixel on the ground, in metres."""
+    if geobox.crs is not None and not geobox.crs.geographic:
+        scale = 1.0 if geobox.crs.units[0] in ("metre", "m", "") else 0.3048
+        a = geobox.transform
+        return float(max(np.hypot(a.a, a.d), np.hypot(a.b, a.e)) * scale)
+    _, latitude = geobox.transform * (geobox.shape.x / 2, geobox.shape.y / 2)
+    degree = 111_320.0  # m, along a meridian
+    a, shrink = geobox.transform, np.cos(np.radians(latitude))
+    return float(max(np.hypot(a.a * shrink, a.d), np.hypot(a.b * shrink, a.e)) * degree)
+
+
+def sample(source: BandSource) -> Floats:
+    """Valid physical values of up to 512×512 pixels spread over a source, 1-D; may be empty.
+
+    From 36 patches at full resolution, so that a large file isn't decoded whole and its darkest
+    pixels aren't averaged away; only where those are empty from all of it. JPEG 2000 is slow to
+    decode but holds smaller versions of itself. Raises UnreadableRaster.
+    """
+    with _opened(Path(source.path)) as file:
+        whole = Box(0, 0, file.width, file.height)
+        large = max(file.shape) > SAMPLE and not file.driver.startswith("JP2")
+        values = np.empty(0, np.float32)
+        for boxes in [_patches(file), [whole]] if large else [[whole]]:
+            values = np.concatenate([_valid(file, source, box) for box in boxes])
+            if values.size:
+                break
+    return values
+
+
+def _patches(file: Any) -> list[Box]:
+    """6×6 patches of 85×85 pixels over a file, each starting at one of its blocks."""
+    side, block = SAMPLE // PATCHES, file.block_shapes[0]
+    rows, cols = (
+        {int(at) // step * step for at in np.linspace(0, max(size - side, 0), PATCHES)}
+        for size, step in zip(file.shape, block, strict=True)
+    )
+    return [
+        Box(col, row, min(side, file.width - col), min(side, file.height - row))
+        for row in sorted(rows)
+        for col in sorted(cols)
+    ]
+
+
+def _valid(file: Any, source: BandSource, box: Box) -> Floats:
+    """The valid physical values of at most 512×512 pixels in a part of an open file."""
+    shape = (min(int(box.height), SAMPLE), min(int(box.width), SAMPLE))
+    values = physical(source, file.read(source.index, window=box, out_shape=shape))
+    valid = np.isfinite(values)
+    if source.masked:
+        valid &= file.read_masks(source.index, window=box, out_shape=shape) != 0
+    chosen: Floats = values[valid]
+    return chosen
+
+
+def left_out(file: RasterFile, index: int, role: str) -> str:
+    """The warning for a band without a single valid pixel."""
+    return f"{role}: {file.path.name} (band {index}) holds no valid pixel and is left out."
+
+
+def sidecar(path: Path) -> str:
+    """Text of the product metadata beside a file or atop its SAFE; "" where there is none."""
+    safes = [folder for folder in path.absolute().parents if folder.suffix.upper() == ".SAFE"]
+    for folder in (path.absolute().parent, *safes):
+        for name in ("metadata.json", "MTD_MSIL2A.xml", "MTD_MSIL1C.xml"):
+            if (folder / name).is_file():
+                return (folder / name).read_text(errors="replace")
+    return ""
+
+
+def stated(text: str, key: str) -> str | None:
+    """The value of a key in JSON, XML or KEY=VALUE text; None where it isn't there."""
+    found = re.search(rf'\b{key}\b[^:>=\n]{{0,40}}[:>=]\s*"?([^",<}}\s]+)', text)
+    return found[1] if found else None
+
+
+def tags_as_text(file: RasterFile) -> str:
+    """The file's own tags as KEY=VALUE lines."""
+    return "\n".join(f"{key}={value}" for key, value in file.tags.items())
+
+
+def spread_of(values: Floats) -> str:
+    """Middle and ends of a sample in words, as evidence."""
+    low, middle, high = np.percentile(values, (1, 50, 99))
+    return f"1 % {low:.4g}, median {middle:.4g}, 99 % {high:.4g}"

@@ -1,0 +1,535 @@
+"""Files -> scene: what is recognised, what is decided, and what is refused and how."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.warp import transform as project
+from test_scene import write
+
+from landslide_core.bands import INDEX
+from landslide_core.errors import (
+    AmbiguousUnits,
+    GridMismatch,
+    LandslideError,
+    MissingBands,
+    MissingCRS,
+    SceneError,
+    SceneTooSmall,
+    UnreadableRaster,
+)
+from landslide_core.grid import Window
+from landslide_core.readers.inputs import SceneInputs, open_scene
+from landslide_core.readers.sentinel2 import band_of
+
+SHARED = Path(__file__).resolve().parents[2] / "shared/data/scenes"
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is not on this machine")
+
+ORIGIN = Affine(10, 0, 500_000, 0, -10, 3_100_000)
+RNG = np.random.default_rng(0)
+
+
+def optical(bands=4, size=80, low=200, high=3000, dtype=np.uint16):
+    """Bands that differ: band i lies i × 10 above the first."""
+    first = RNG.integers(low, high, (1, size, size))
+    return (first + 10 * np.arange(bands)[:, None, None]).astype(dtype)
+
+
+def radar(bands=2, size=80, mean=-11.0):
+    """VV and, 7 dB lower, VH."""
+    return (RNG.normal(mean, 2, (bands, size, size)) - 7 * np.arange(bands)[:, None, None]).astype(
+        np.float32
+    )
+
+
+def named(path, pixels, names, **more):
+    write(path, pixels, **more)
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = names
+    return path
+
+
+@pytest.fixture
+def s2(tmp_path):
+    """A named four-band Sentinel-2 file without the +1,000."""
+    return named(tmp_path / "s2.tif", optical(), ("B04", "B03", "B02", "B08"))
+
+
+@pytest.fixture
+def s1(tmp_path):
+    return write(tmp_path / "s1.tif", radar())
+
+
+def whole(scene):
+    return scene.read(Window(0, 0, *scene.grid.shape))
+
+
+def decided(scene, subject):
+    return next(d.decided for d in scene.decisions if subject in d.subject)
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [
+        *(("B2", "B02"), ("B02", "B02"), ("T43RCP_20200813T054639_B08_10m", "B08")),
+        *(("blue", "B02"), ("NIR", "B08"), ("B8A", "B8A"), ("b04_10m", "B04")),
+        *(("T43RCP_SCL_20m", "SCL"), ("red_edge_1", None), ("B13", None), ("T43RBB", None)),
+        *(("rededge", None), ("red edge", None), ("nir narrow", None), ("bands", None)),
+    ],
+)
+def test_band_names(name, band):
+    assert band_of(name) == band
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("B4", "B3", "B2", "B8"), ("red", "green", "blue", "nir"), ("B04_10m", "B03", "B02", "NIR")],
+)
+def test_a_stack_with_names(tmp_path, names):
+    pixels = optical()
+    path = named(tmp_path / "stack.tif", pixels, names)
+    scene = open_scene(SceneInputs(s2=(path,)))
+    assert scene.available == ("red", "green", "blue", "nir")
+    np.testing.assert_array_equal(whole(scene)[:4], pixels)
+    assert scene.inputs == (("s2", str(path)),)
+
+
+@pytest.mark.parametrize(("count", "level"), [(12, "2A"), (13, "1C")])
+def test_a_stack_without_names_has_the_usual_order(tmp_path, count, level):
+    pixels = optical(count)
+    scene = open_scene(SceneInputs(s2=(write(tmp_path / "stack.tif", pixels),)))
+    np.testing.assert_array_equal(whole(scene)[:4], pixels[[3, 2, 1, 7]])
+    assert any("level 1C" in warning for warning in scene.warnings) == (level == "1C")
+
+
+def test_a_mapping_names_the_bands_of_a_stack(tmp_path):
+    pixels = optical()
+    path = named(tmp_path / "stack.tif", pixels, ("B1", "B2", "B3", "B4"))  # just numbered
+    scene = open_scene(SceneInputs(s2=(path,), s2_bands=("B02", "B03", "B04", "B08")))
+    np.testing.assert_array_equal(whole(scene)[:4], pixels[[2, 1, 0, 3]])
+
+
+def test_one_file_a_band_at_10_and_20_m_in_a_folder(tmp_path):
+    folder = tmp_path / "product"
+    folder.mkdir()
+    pixels = optical()
+    for plane, name in zip(pixels[:3], ("B04", "B03", "B02"), strict=True):
+        write(folder / f"T45_{name}_10m.tif", plane[None])
+    write(
+        folder / "T45_B08_20m.tif", np.full((1, 40, 40), 2000, np.uint16), ORIGIN * Affine.scale(2)
+    )
+    write(folder / "T45_B01_60m.tif", np.ones((1, 14, 14), np.uint16), ORIGIN * Affine.scale(6))
+    write(folder / "T45_B04_60m.tif", np.ones((1, 14, 14), np.uint16), ORIGIN * Affine.scale(6))
+    classes = np.full((1, 40, 40), 4, np.uint8)
+    classes[0, :20] = 9
+    write(folder / "T45_SCL_20m.tif", classes, ORIGIN * Affine.scale(2))
+    scene = open_scene(SceneInputs(s2=(folder,)))
+    np.testing.assert_array_equal(whole(scene)[:3], pixels[:3])
+    assert (whole(scene)[INDEX["nir"]] == 2000).all()
+    cloud = scene.read_cloud(Window(0, 0, 80, 80))
+    assert cloud[:40].all()
+    assert not cloud[40:].any()
+    assert len(scene.inputs) == 5
+
+
+def test_20_m_alone_gets_a_10_m_grid_around_it(tmp_path):
+    path = named(
+        tmp_path / "s2.tif",
+        optical(),
+        ("B04", "B03", "B02", "B08"),
+        transform=ORIGIN * Affine.scale(2),
+    )
+    grid = open_scene(SceneInputs(s2=(path,))).grid
+    assert grid.transform == ORIGIN
+    assert grid.shape == (160, 160)
+
+
+def test_side_by_side_products_make_one_scene(tmp_path):
+    names = ("B04", "B03", "B02", "B08")
+    left = named(tmp_path / "a.tif", optical(), names)
+    right = named(
+        tmp_path / "b.tif", optical(low=1050), names, transform=ORIGIN * Affine.translation(70, -5)
+    )
+    scene = open_scene(SceneInputs(s2=(left, right)))
+    assert scene.grid.shape == (85, 150)
+    assert scene.grid.transform.f == ORIGIN.f + 50
+    red = whole(scene)[0]
+    with rasterio.open(left) as a, rasterio.open(right) as b:
+        np.testing.assert_array_equal(red[5:, :80], a.read(1))
+        np.testing.assert_array_equal(red[:80, 80:], b.read(1)[:, 10:].astype(np.float32) - 1000)
+
+
+# ---- what the optical numbers mean
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "offset", "warned"),
+    [
+        (200, 3000, 0, False),
+        (1020, 3000, -1000, False),
+        (1800, 4000, -1000, True),
+        (720, 3000, 0, True),
+    ],
+)
+def test_the_offset_from_the_darkest_pixels(tmp_path, low, high, offset, warned):
+    pixels = optical(low=low, high=high)
+    path = named(tmp_path / "s2.tif", pixels, ("B04", "B03", "B02", "B08"))
+    scene = open_scene(SceneInputs(s2=(path,)))
+    np.testing.assert_array_equal(whole(scene)[:4], pixels.astype(np.float32) + offset)
+    assert any("--s2-offset" in warning for warning in scene.warnings) == warned
+    assert "darkest" in next(d.found for d in scene.decisions if "units" in d.subject)
+
+
+def test_the_offset_given_wins(tmp_path, s2):
+    scene = open_scene(SceneInputs(s2=(s2,), s2_offset=-1000))
+    with rasterio.open(s2) as file:
+        np.testing.assert_array_equal(whole(scene)[0], file.read(1).astype(np.float32) - 1000)
+
+
+def test_scale_and_offset_of_the_file(tmp_path, s2):
+    with rasterio.open(s2, "r+") as file:
+        file.scales, file.offsets = (1e-4,) * 4, (-0.1,) * 4
+        stored = file.read().astype(np.float32)
+    scene = open_scene(SceneInputs(s2=(s2,)))
+    np.testing.assert_array_equal(whole(scene)[:4], stored - 1000)
+    assert any("contradict" in warning for warning in scene.warnings)
+
+
+def test_float_reflectance(tmp_path):
+    pixels = (optical() / 1e4).astype(np.float32)
+    path = named(tmp_path / "s2.tif", pixels, ("B04", "B03", "B02", "B08"))
+    scene = open_scene(SceneInputs(s2=(path,)))
+    np.testing.assert_allclose(whole(scene)[:4], pixels * 1e4, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "offset"),
+    [
+        ('{"PROCESSING_BASELINE": "02.14"}', "metadata.json", 0),
+        ('{"DATASTRIP_ID": "S2B_OPER_MSI_L2A_DS_VGS1_20200813T083230_N02.14"}', "metadata.json", 0),
+        ("<BOA_ADD_OFFSET>-1000</BOA_ADD_OFFSET>", "MTD_MSIL2A.xml", -1000),
+        (
+            "".join(
+                f'<BOA_ADD_OFFSET band_id="{i}">{-1000 - i}</BOA_ADD_OFFSET>' for i in range(13)
+            ),
+            "MTD_MSIL2A.xml",
+            np.array([-1003, -1002, -1001, -1007])[:, None, None],
+        ),
+    ],
+)
+def test_the_offset_from_the_metadata(tmp_path, text, name, offset):
+    pixels = optical(low=1500)  # nothing dark: the pixels alone would leave doubt
+    path = named(tmp_path / "s2.tif", pixels, ("B04", "B03", "B02", "B08"))
+    (tmp_path / name).write_text(text)
+    scene = open_scene(SceneInputs(s2=(path,)))
+    np.testing.assert_array_equal(whole(scene)[:4], pixels.astype(np.float32) + offset)
+    assert not any("--s2-offset" in warning for warning in scene.warnings)
+
+
+def test_a_new_baseline_does_not_prove_the_offset(tmp_path, s2):
+    (tmp_path / "metadata.json").write_text(json.dumps({"PROCESSING_BASELINE": "05.09"}))
+    assert decided(open_scene(SceneInputs(s2=(s2,))), "units").endswith("+0")
+
+
+# ---- what the radar numbers mean
+
+
+@pytest.mark.parametrize("files", ["two bands", "folder", "described"])
+def test_polarisations(tmp_path, files):
+    pixels = radar()
+    if files == "two bands":
+        paths = (write(tmp_path / "s1.tif", pixels),)
+    elif files == "described":
+        paths = (named(tmp_path / "s1.tif", pixels[::-1], ("Gamma0_VH_db", "Gamma0_VV_db")),)
+    else:
+        for plane, name in zip(pixels, ("vv", "vh"), strict=True):
+            write(tmp_path / f"S1A_IW_1SDV_{name}_x.tif", plane[None])
+        paths = (tmp_path,)
+    scene = open_scene(SceneInputs(asc_post=paths))
+    assert scene.available == ("asc_vv_post", "asc_vh_post")
+    np.testing.assert_array_equal(
+        whole(scene)[[INDEX["asc_vv_post"], INDEX["asc_vh_post"]]], pixels
+    )
+
+
+def test_linear_power_becomes_db(tmp_path):
+    decibels = radar()
+    path = write(tmp_path / "s1.tif", (10 ** (decibels / 10)).astype(np.float32))
+    scene = open_scene(SceneInputs(desc_pre=(path,)))
+    np.testing.assert_allclose(whole(scene)[INDEX["desc_vh_pre"]], decibels[1], atol=1e-4)
+    assert "linear" in decided(scene, "VH unit")
+
+
+def test_scaled_whole_numbers_are_db(tmp_path):
+    decibels = radar()
+    path = write(tmp_path / "s1.tif", (decibels * 100).astype(np.int16))
+    with rasterio.open(path, "r+") as file:
+        file.scales = (0.01, 0.01)
+    scene = open_scene(SceneInputs(desc_pre=(path,)))
+    np.testing.assert_allclose(whole(scene)[INDEX["desc_vv_pre"]], decibels[0], atol=0.011)
+
+
+def test_an_undeclared_fill_is_no_data(tmp_path):
+    pixels = radar()
+    pixels[:, :10] = -9999
+    scene = open_scene(SceneInputs(desc_post=(write(tmp_path / "s1.tif", pixels),)))
+    vv = whole(scene)[INDEX["desc_vv_post"]]
+    assert np.isnan(vv[:10]).all()
+    np.testing.assert_array_equal(vv[10:], pixels[0, 10:])
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        RNG.integers(20, 400, (2, 80, 80)).astype(np.uint16),
+        RNG.integers(1, 255, (2, 80, 80)).astype(np.uint8),
+        RNG.uniform(20, 400, (2, 80, 80)).astype(np.float32),
+        RNG.normal(0, 5, (2, 80, 80)).astype(np.float32) + 8,
+        RNG.integers(-3000, -500, (2, 80, 80)).astype(np.int16),
+    ],
+    ids=["amplitude", "8 bit", "float amplitude", "mixed signs", "unscaled dB"],
+)
+def test_other_radar_numbers_are_refused(tmp_path, pixels):
+    path = write(tmp_path / "s1.tif", pixels)
+    with pytest.raises(AmbiguousUnits, match=r"desc_post: s1\.tif.*needed.*Calibrate"):
+        open_scene(SceneInputs(desc_post=(path,)))
+
+
+def test_exchanged_polarisations_and_passes_are_warned_of(tmp_path):
+    path = write(tmp_path / "s1.tif", radar()[::-1])
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(ORBIT_PASS_DIRECTION="descending")
+    warnings = open_scene(SceneInputs(asc_post=(path,), asc_pre=(path,))).warnings
+    for words in ("VV is weaker than VH", "its pass is descending", "same files", "No descending"):
+        assert any(words in warning for warning in warnings)
+
+
+def test_other_files_of_a_folder_are_left_alone(tmp_path):
+    write(tmp_path / "x_VV.tif", radar(1))
+    write(tmp_path / "x_mask.tif", radar(1))
+    scene = open_scene(SceneInputs(desc_post=(tmp_path,)))
+    assert scene.available == ("desc_vv_post",)
+    assert any("x_mask.tif is neither" in warning for warning in scene.warnings)
+
+
+def test_one_polarisation_is_enough_with_a_warning(tmp_path):
+    path = write(tmp_path / "x_VH.tif", radar(1, mean=-18))
+    scene = open_scene(SceneInputs(desc_post=(path,)))
+    assert scene.available == ("desc_vh_post",)
+    assert any("no VV" in warning for warning in scene.warnings)
+
+
+# ---- together
+
+
+def test_all_roles_on_the_optical_grid(tmp_path, s2):
+    shifted = ORIGIN * Affine.translation(-2.5, -2.5)
+    path = write(tmp_path / "s1.tif", radar(size=90), shifted)
+    scene = open_scene(SceneInputs((s2,), (path,), (path,), (path,), (path,)))
+    assert scene.missing == ()
+    assert scene.grid.transform == ORIGIN
+    assert np.isfinite(whole(scene)).all()
+
+
+def test_partial_cover_is_warned_of_and_none_is_refused(tmp_path, s2):
+    half = write(tmp_path / "half.tif", radar(), ORIGIN * Affine.translation(40, 0))
+    warnings = open_scene(SceneInputs(s2=(s2,), desc_post=(half,))).warnings
+    assert any("desc_post covers 50% of the scene" in warning for warning in warnings)
+    for name, transform, crs in (
+        ("beside", ORIGIN * Affine.translation(80, 0), "EPSG:32645"),
+        ("far", Affine(1e-4, 0, -100, 0, -1e-4, -40), "EPSG:4326"),
+    ):
+        away = write(tmp_path / f"{name}.tif", radar(), transform, crs)
+        with pytest.raises(GridMismatch, match=r"0 % of the scene.*needed.*Choose"):
+            open_scene(SceneInputs(s2=(s2,), desc_post=(away,)))
+
+
+def refused(tmp_path, s2, s1, case):
+    """Inputs that are no scene, by case."""
+    names = ("B04", "B03", "B02", "B08")
+    if case == "none":
+        return SceneInputs()
+    if case == "absent":
+        return SceneInputs(s2=(tmp_path / "nowhere.tif",))
+    if case == "text":
+        (tmp_path / "text.tif").write_text("not a raster")
+        return SceneInputs(s2=(tmp_path / "text.tif",))
+    if case == "truncated":
+        s2.write_bytes(s2.read_bytes()[: s2.stat().st_size // 2])
+        return SceneInputs(s2=(s2,))
+    if case == "truncated radar":
+        s1.write_bytes(s1.read_bytes()[:-500])
+        return SceneInputs(desc_post=(s1,))
+    if case == "empty folder":
+        (tmp_path / "empty").mkdir()
+        return SceneInputs(s2=(tmp_path / "empty",))
+    if case == "no nir":
+        return SceneInputs(s2=(named(tmp_path / "x.tif", optical(3), names[:3]),))
+    if case == "unnamed":
+        return SceneInputs(s2=(write(tmp_path / "x.tif", optical()),))
+    if case == "wrong mapping":
+        return SceneInputs(s2=(s2,), s2_bands=("B02", "B03"))
+    if case == "no polarisation":
+        return SceneInputs(desc_post=(write(tmp_path / "x.tif", radar(3)),))
+    if case == "no crs":
+        return SceneInputs(s2=(named(tmp_path / "x.tif", optical(), names, crs=None),))
+    if case == "60 m":
+        coarse = ORIGIN * Affine.scale(6)
+        return SceneInputs(s2=(named(tmp_path / "x.tif", optical(), names, transform=coarse),))
+    if case == "all no data":
+        return SceneInputs(s2=(named(tmp_path / "x.tif", 0 * optical(), names),), desc_post=())
+    if case == "small":
+        return SceneInputs(s2=(named(tmp_path / "x.tif", optical(size=63), names),))
+    if case == "preview":
+        return SceneInputs(
+            s2=(named(tmp_path / "x.tif", optical(high=255, dtype=np.uint8), names),)
+        )
+    assert case == "relative"
+    pixels = RNG.uniform(0, 4, (4, 80, 80)).astype(np.float32)
+    return SceneInputs(s2=(named(tmp_path / "x.tif", pixels, names),))
+
+
+@pytest.mark.parametrize(
+    ("case", "error", "words"),
+    [
+        ("none", SceneError, "No input"),
+        ("absent", UnreadableRaster, "is not there"),
+        ("text", UnreadableRaster, "cannot be read"),
+        ("truncated", UnreadableRaster, "cannot be read"),
+        ("truncated radar", UnreadableRaster, "cannot be read"),
+        ("empty folder", UnreadableRaster, "holds no raster"),
+        ("no nir", MissingBands, "B08 missing: found B02, B03, B04"),
+        ("unnamed", MissingBands, "4 bands without known names.*--s2-bands"),
+        ("wrong mapping", MissingBands, "4 bands and 2 names"),
+        ("no polarisation", MissingBands, "neither VV nor VH"),
+        ("no crs", MissingCRS, "no georeference|reference system"),
+        ("60 m", GridMismatch, "pixels of 60 m"),
+        ("all no data", SceneTooSmall, "No valid pixel"),
+        ("small", SceneTooSmall, "63×63"),
+        ("preview", AmbiguousUnits, "8-bit"),
+        ("relative", AmbiguousUnits, "reflectance"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(tmp_path, s2, s1, case, error, words):
+    inputs = refused(tmp_path, s2, s1, case)
+    with pytest.raises(error, match=words) as caught:
+        open_scene(inputs)
+    assert isinstance(caught.value, LandslideError)
+    assert "\n" not in str(caught.value)
+    assert "needed" in str(caught.value)
+
+
+def test_an_empty_file_among_others_is_left_out(tmp_path, s2):
+    path = write(tmp_path / "s1.tif", np.zeros((2, 80, 80), np.float32))
+    scene = open_scene(SceneInputs(s2=(s2,), desc_post=(path,)))
+    assert scene.available == ("red", "green", "blue", "nir")
+    assert sum("no valid pixel" in warning for warning in scene.warnings) == 2
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_a_little_data_in_a_large_file_is_found(tmp_path, tiled):
+    pixels = np.zeros((2, 700, 900), np.float32)
+    pixels[:, 150:230, 210:290] = radar()
+    path = write(tmp_path / "s1.tif", pixels, tiled=tiled, blockxsize=128, blockysize=128)
+    scene = open_scene(SceneInputs(desc_post=(path,)))
+    assert scene.available == ("desc_vv_post", "desc_vh_post")
+
+
+# ---- real files
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("name", "offset"), [("433D_629L_3_1", -1000), ("38D_378R_2_3", 0), ("637U_59R_1_3", 0)]
+)
+def test_terramind(name, offset):
+    optical_path, radar_path = (
+        SHARED / f"terramind/{kind}/{name}.tif" for kind in ("S2L2A", "S1RTC")
+    )
+    scene = open_scene(SceneInputs((optical_path,), *(((radar_path,),) * 4)))
+    pixels = whole(scene)
+    with rasterio.open(optical_path) as file:
+        stored = file.read((4, 3, 2, 8)).astype(np.float32)
+        assert scene.grid.transform == file.transform
+        assert scene.grid.crs == file.crs.to_string()
+    np.testing.assert_array_equal(pixels[:4], np.where(stored == 0, np.nan, stored + offset))
+    with rasterio.open(radar_path) as file:
+        stored = file.read().astype(np.float32)
+    for first in (4, 6, 8, 10):
+        np.testing.assert_array_equal(pixels[first : first + 2], stored)
+
+
+@needs_shared
+def test_ssl4eo_from_degrees_to_utm():
+    root = SHARED / "ssl4eo-s12-0000200"
+    product = next(root.glob("s2a/*/20200813*"))
+    descending, ascending = next(root.glob("s1/*/*20200607*")), next(root.glob("s1/*/*20200903*"))
+    scene = open_scene(SceneInputs(s2=(product,), desc_post=(descending,), asc_post=(ascending,)))
+    assert scene.grid.crs == "EPSG:32643"
+    assert "+0" in decided(scene, "units")
+    assert not any("pass is" in warning or "Level" in warning for warning in scene.warnings)
+    pixels = whole(scene)
+    rows, cols = np.array([[20, 100, 201, 240], [30, 131, 77, 250]])
+    x, y = scene.grid.transform * (cols + 0.5, rows + 0.5)
+    lon, lat = (np.array(axis) for axis in project("EPSG:32643", "EPSG:4326", x, y))
+    for path, band, power in (
+        (product / "B4.tif", "red", False),
+        (product / "B8.tif", "nir", False),
+        (descending / "VV.tif", "desc_vv_post", True),
+        (ascending / "VH.tif", "asc_vh_post", True),
+    ):
+        with rasterio.open(path) as file:
+            stored = file.read(1).astype(np.float64)
+            c, r = ~file.transform * (lon, lat)
+        stored = 10 ** (stored / 10) if power else stored
+        r, c = r - 0.5, c - 0.5
+        i, j = np.floor(r).astype(int), np.floor(c).astype(int)
+        v, u = r - i, c - j
+        expected = (stored[i, j] * (1 - u) + stored[i, j + 1] * u) * (1 - v) + (
+            stored[i + 1, j] * (1 - u) + stored[i + 1, j + 1] * u
+        ) * v
+        expected = 10 * np.log10(expected) if power else expected
+        np.testing.assert_allclose(pixels[INDEX[band], rows, cols], expected, rtol=2e-4)
+
+
+@needs_shared
+def test_opera_is_linear_at_30_m():
+    before, after = sorted((SHARED / "opera-rtc-yambali").glob("*/*.tif"))[:2]
+    scene = open_scene(SceneInputs(desc_pre=(before,), desc_post=(after,)))
+    assert scene.available == ("desc_vh_post", "desc_vh_pre")
+    with rasterio.open(after) as file:
+        stored = file.read(1)
+        assert scene.grid.shape == (3 * file.height, 3 * file.width)
+        assert scene.grid.transform * (0, 0) == file.transform * (0, 0)
+    centre = whole(scene)[INDEX["desc_vh_post"]][1::3, 1::3]  # 10 m centres on 30 m ones
+    np.testing.assert_allclose(centre, 10 * np.log10(stored), atol=1e-3)
+
+
+@needs_shared
+def test_copernicus_fm_is_level_1c():
+    path = next((SHARED / "copernicus-fm").glob("*.tif"))
+    scene = open_scene(SceneInputs(s2=(path,)))
+    assert any("level 1C" in warning for warning in scene.warnings)
+    with rasterio.open(path) as file:
+        np.testing.assert_array_equal(whole(scene)[:4], file.read((4, 3, 2, 8)))
+
+
+@needs_shared
+def test_a_product_with_control_points_only_is_refused():
+    paths = tuple((SHARED / "s1-grd-gcps").rglob("*.tiff"))
+    with pytest.raises(MissingCRS, match=r"210 ground control points.*Terrain-correct"):
+        open_scene(SceneInputs(desc_post=paths))
+
+
+@needs_shared
+def test_zipped_products_are_refused():
+    optical_zip, radar_zip = (
+        next((SHARED / "safe").glob(f"{name}*.zip")) for name in ("S2A", "S1A")
+    )
+    with pytest.raises(UnreadableRaster, match="Unpack"):
+        open_scene(SceneInputs(s2=(optical_zip,)))
+    with pytest.raises(UnreadableRaster, match="cannot be read"):
+        open_scene(SceneInputs(desc_post=(radar_zip,)))
