@@ -1,0 +1,1 @@
+"""Fitting the filter and the ensemble, and measuring them honestly."""
