@@ -75,3 +75,11 @@ class RunDamaged(RunError):
 
 class NoSpace(RunError):
     """The disk holds too little free space for the run."""
+
+
+class CannotWrite(RunError):
+    """Results cannot be written where they were asked for."""
+
+
+class NoDevice(RunError):
+    """The device asked for is not there."""

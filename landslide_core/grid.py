@@ -59,7 +59,7 @@ class Grid:
 
     def geobox_of(self, window: Window) -> GeoBox:
         """The geobox of a window, also of one past the edge."""
-        moved = self.transform * Affine.translation(window.col, window.row)
+        moved = self.transform @ Affine.translation(window.col, window.row)
         return GeoBox((window.height, window.width), moved, self.geobox.crs)
 
     def clip(self, window: Window) -> Window:
@@ -96,7 +96,7 @@ def grid_from_raster(crs: Any, transform: Affine, height: int, width: int) -> Gr
     )
     if square and is_utm(geobox.crs):
         return Grid(geobox)
-    zone = geobox.crs if is_utm(geobox.crs) else "utm"  # zones overlap: a file's own one stays
+    zone = str(geobox.crs) if is_utm(geobox.crs) else "utm"  # zones overlap: a file's own one stays
     utm = geobox.footprint(zone, npoints=100)
     return Grid(GeoBox.from_bbox(utm.boundingbox, utm.crs, resolution=PIXEL))
 

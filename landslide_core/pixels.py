@@ -114,8 +114,8 @@ def whole_shift(geobox: GeoBox, grid: Grid) -> tuple[int, int] | None:
     """Rows and columns from the grid's origin to a raster's, if their pixels coincide."""
     if geobox.crs != grid.geobox.crs:
         return None
-    to_raster: Affine = ~geobox.transform * grid.transform
-    corners = [to_raster * (x, y) for x, y in ((0, 0), (grid.width, grid.height))]
+    to_raster: Affine = ~geobox.transform @ grid.transform
+    corners = [to_raster @ (x, y) for x, y in ((0, 0), (grid.width, grid.height))]
     (left, top), (right, bottom) = corners
     col, row = round(left), round(top)
     gaps = (left - col, top - row, right - col - grid.width, bottom - row - grid.height)
@@ -201,11 +201,11 @@ def _lattice(own: Grid, grid: Grid, window: Window) -> _Lattice:
         np.arange(start // LATTICE, -(-(start + size) // LATTICE) + 1) * float(LATTICE)
         for start, size in ((window.row, window.height), (window.col, window.width))
     )
-    x, y = grid.transform * np.meshgrid(xs, ys)
+    x, y = grid.transform @ tuple(np.meshgrid(xs, ys))
     if own.geobox.crs != grid.geobox.crs:
         project = Transformer.from_crs(grid.geobox.crs, own.geobox.crs, always_xy=True)
         x, y = project.transform(x, y)
-    cols, rows = ~own.transform * (x, y)
+    cols, rows = ~own.transform @ (x, y)
     return _Lattice(ys, xs, rows, cols)
 
 

@@ -1,6 +1,9 @@
 """Challenge patches: bands and units of the scene, and every way a file can be wrong."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from landslide_core.bands import INDEX
@@ -34,7 +37,8 @@ def test_bands_and_units(tmp_path, raw):
     assert patch.shape == (12, 64, 64)
     assert patch.dtype == np.float32
     stored = dict(zip(STORED, np.moveaxis(raw, -1, 0), strict=True))
-    for name in ("red", "green", "blue", "nir"):
+    assert STORED[:4] == ("blue", "green", "red", "nir")
+    for name in STORED[:4]:
         np.testing.assert_array_equal(patch[INDEX[name]], stored[name] - 1000)
     for orbit in ("desc", "asc"):
         for polarisation in ("vv", "vh"):
@@ -144,3 +148,19 @@ def test_wrong_labels_are_refused(tmp_path, text):
 def test_a_missing_label_file_is_refused(tmp_path):
     with pytest.raises(MissingLabels, match="cannot be read"):
         read_labels(tmp_path / "labels.csv")
+
+
+def test_the_first_stored_band_is_blue():
+    """Water swallows red and near infrared; the band order follows the numbers, not the text."""
+    table = Path(__file__).resolve().parents[2] / "shared/data/zindi/band_statistics.csv"
+    if not table.is_file():
+        pytest.skip("the challenge's band statistics are not beside this checkout")
+    rows = pd.read_csv(table)
+    means = {name: rows[f"band{i}_mean"] - 1000 for i, name in enumerate(STORED[:4], 1)}
+    water = means["nir"] < 300
+    assert water.sum() > 50
+    assert (means["blue"] > means["red"])[water].all()
+    leaves = (means["nir"] > 2000) & (means["green"] < 700)
+    assert leaves.sum() > 1000
+    medians = {name: means[name][leaves].median() for name in means}
+    assert medians["blue"] < medians["red"] < medians["green"] < medians["nir"]

@@ -119,13 +119,13 @@ def test_one_file_a_band_at_10_and_20_m_in_a_folder(tmp_path):
     for plane, name in zip(pixels[:3], ("B04", "B03", "B02"), strict=True):
         write(folder / f"T45_{name}_10m.tif", plane[None])
     write(
-        folder / "T45_B08_20m.tif", np.full((1, 40, 40), 2000, np.uint16), ORIGIN * Affine.scale(2)
+        folder / "T45_B08_20m.tif", np.full((1, 40, 40), 2000, np.uint16), ORIGIN @ Affine.scale(2)
     )
-    write(folder / "T45_B01_60m.tif", np.ones((1, 14, 14), np.uint16), ORIGIN * Affine.scale(6))
-    write(folder / "T45_B04_60m.tif", np.ones((1, 14, 14), np.uint16), ORIGIN * Affine.scale(6))
+    write(folder / "T45_B01_60m.tif", np.ones((1, 14, 14), np.uint16), ORIGIN @ Affine.scale(6))
+    write(folder / "T45_B04_60m.tif", np.ones((1, 14, 14), np.uint16), ORIGIN @ Affine.scale(6))
     classes = np.full((1, 40, 40), 4, np.uint8)
     classes[0, :20] = 9
-    write(folder / "T45_SCL_20m.tif", classes, ORIGIN * Affine.scale(2))
+    write(folder / "T45_SCL_20m.tif", classes, ORIGIN @ Affine.scale(2))
     scene = open_scene(SceneInputs(s2=(folder,)))
     np.testing.assert_array_equal(whole(scene)[:3], pixels[:3])
     assert (whole(scene)[INDEX["nir"]] == 2000).all()
@@ -140,7 +140,7 @@ def test_20_m_alone_gets_a_10_m_grid_around_it(tmp_path):
         tmp_path / "s2.tif",
         optical(),
         ("B04", "B03", "B02", "B08"),
-        transform=ORIGIN * Affine.scale(2),
+        transform=ORIGIN @ Affine.scale(2),
     )
     grid = open_scene(SceneInputs(s2=(path,))).grid
     assert grid.transform == ORIGIN
@@ -151,7 +151,7 @@ def test_side_by_side_products_make_one_scene(tmp_path):
     names = ("B04", "B03", "B02", "B08")
     left = named(tmp_path / "a.tif", optical(), names)
     right = named(
-        tmp_path / "b.tif", optical(low=1050), names, transform=ORIGIN * Affine.translation(70, -5)
+        tmp_path / "b.tif", optical(low=1050), names, transform=ORIGIN @ Affine.translation(70, -5)
     )
     scene = open_scene(SceneInputs(s2=(left, right)))
     assert scene.grid.shape == (85, 150)
@@ -326,7 +326,7 @@ def test_one_polarisation_is_enough_with_a_warning(tmp_path):
 
 
 def test_all_roles_on_the_optical_grid(tmp_path, s2):
-    shifted = ORIGIN * Affine.translation(-2.5, -2.5)
+    shifted = ORIGIN @ Affine.translation(-2.5, -2.5)
     path = write(tmp_path / "s1.tif", radar(size=90), shifted)
     scene = open_scene(SceneInputs((s2,), (path,), (path,), (path,), (path,)))
     assert scene.missing == ()
@@ -335,11 +335,11 @@ def test_all_roles_on_the_optical_grid(tmp_path, s2):
 
 
 def test_partial_cover_is_warned_of_and_none_is_refused(tmp_path, s2):
-    half = write(tmp_path / "half.tif", radar(), ORIGIN * Affine.translation(40, 0))
+    half = write(tmp_path / "half.tif", radar(), ORIGIN @ Affine.translation(40, 0))
     warnings = open_scene(SceneInputs(s2=(s2,), desc_post=(half,))).warnings
     assert any("desc_post covers 50% of the scene" in warning for warning in warnings)
     for name, transform, crs in (
-        ("beside", ORIGIN * Affine.translation(80, 0), "EPSG:32645"),
+        ("beside", ORIGIN @ Affine.translation(80, 0), "EPSG:32645"),
         ("far", Affine(1e-4, 0, -100, 0, -1e-4, -40), "EPSG:4326"),
     ):
         away = write(tmp_path / f"{name}.tif", radar(), transform, crs)
@@ -377,7 +377,7 @@ def refused(tmp_path, s2, s1, case):
     if case == "no crs":
         return SceneInputs(s2=(named(tmp_path / "x.tif", optical(), names, crs=None),))
     if case == "60 m":
-        coarse = ORIGIN * Affine.scale(6)
+        coarse = ORIGIN @ Affine.scale(6)
         return SceneInputs(s2=(named(tmp_path / "x.tif", optical(), names, transform=coarse),))
     if case == "all no data":
         return SceneInputs(s2=(named(tmp_path / "x.tif", 0 * optical(), names),), desc_post=())
@@ -473,7 +473,7 @@ def test_ssl4eo_from_degrees_to_utm():
     assert not any("pass is" in warning or "Level" in warning for warning in scene.warnings)
     pixels = whole(scene)
     rows, cols = np.array([[20, 100, 201, 240], [30, 131, 77, 250]])
-    x, y = scene.grid.transform * (cols + 0.5, rows + 0.5)
+    x, y = scene.grid.transform @ (cols + 0.5, rows + 0.5)
     lon, lat = (np.array(axis) for axis in project("EPSG:32643", "EPSG:4326", x, y))
     for path, band, power in (
         (product / "B4.tif", "red", False),
@@ -483,7 +483,7 @@ def test_ssl4eo_from_degrees_to_utm():
     ):
         with rasterio.open(path) as file:
             stored = file.read(1).astype(np.float64)
-            c, r = ~file.transform * (lon, lat)
+            c, r = ~file.transform @ (lon, lat)
         stored = 10 ** (stored / 10) if power else stored
         r, c = r - 0.5, c - 0.5
         i, j = np.floor(r).astype(int), np.floor(c).astype(int)
@@ -503,7 +503,7 @@ def test_opera_is_linear_at_30_m():
     with rasterio.open(after) as file:
         stored = file.read(1)
         assert scene.grid.shape == (3 * file.height, 3 * file.width)
-        assert scene.grid.transform * (0, 0) == file.transform * (0, 0)
+        assert scene.grid.transform @ (0, 0) == file.transform * (0, 0)
     centre = whole(scene)[INDEX["desc_vh_post"]][1::3, 1::3]  # 10 m centres on 30 m ones
     np.testing.assert_allclose(centre, 10 * np.log10(stored), atol=1e-3)
 

@@ -52,7 +52,7 @@ def source_of(path, unit="reflectance", index=1, resolution=10.0, **fields):
 def coordinates(geobox, crs=UTM):
     """Metres east and north of the scene's corner at every pixel centre: (2, height, width)."""
     rows, cols = np.indices(geobox.shape) + 0.5
-    x, y = geobox.transform * (cols, rows)
+    x, y = geobox.transform @ (cols, rows)
     x, y = Transformer.from_crs(geobox.crs, crs, always_xy=True).transform(x, y)
     return np.stack([x - 500_000, 3_100_000 - y]).astype(np.float32)
 
@@ -100,7 +100,7 @@ def test_read_gives_all_bands_in_order_and_nan_for_those_missing(tmp_path):
 )
 @pytest.mark.parametrize("resampled", [False, True])
 def test_past_the_grid_there_is_no_data(tmp_path, window, inside, resampled):
-    wider = ORIGIN * Affine.translation(-5.5 if resampled else -5, -5)
+    wider = ORIGIN @ Affine.translation(-5.5 if resampled else -5, -5)
     path = write(tmp_path / "red.tif", np.full((1, 140, 220), 7, np.uint16), wider)
     pixels = one_band(path).band("red", window)
     expected = np.full((64, 64), np.nan, np.float32)
@@ -111,7 +111,7 @@ def test_past_the_grid_there_is_no_data(tmp_path, window, inside, resampled):
 def test_zero_is_masked_before_offset_and_resampling(tmp_path):
     stored = np.full((1, 120, 200), 1500, np.uint16)
     stored[0, :, 100:] = 0
-    shifted = ORIGIN * Affine.translation(0.25, 0)
+    shifted = ORIGIN @ Affine.translation(0.25, 0)
     for transform in (ORIGIN, shifted):
         path = write(tmp_path / f"{transform.c}.tif", stored, transform)
         red = one_band(path, offset=-1000.0).band("red", ALL)
@@ -143,7 +143,7 @@ def test_a_mask_band_is_no_data(tmp_path):
 
 def test_resampling_averages_in_linear_power(tmp_path):
     decibels = np.where(np.indices((120, 200))[1] % 2, -5.0, -25.0).astype(np.float32)[None]
-    path = write(tmp_path / "vv.tif", decibels, ORIGIN * Affine.translation(0.5, 0))
+    path = write(tmp_path / "vv.tif", decibels, ORIGIN @ Affine.translation(0.5, 0))
     vv = one_band(path, name="asc_vv_post", unit="db").band("asc_vv_post", ALL)
     mean = 10 * np.log10((10**-0.5 + 10**-2.5) / 2)
     np.testing.assert_allclose(vv[:, 1:-1], mean, atol=1e-4)
@@ -151,7 +151,7 @@ def test_resampling_averages_in_linear_power(tmp_path):
 
 def sources_elsewhere():
     """Grids other than the scene's that enclose it: rotated, geographic, coarser, finer."""
-    rotated = Affine.translation(499_000, 3_100_300) * Affine.rotation(20) * Affine.scale(10, -10)
+    rotated = Affine.translation(499_000, 3_100_300) @ Affine.rotation(20) @ Affine.scale(10, -10)
     geographic = GeoBox.from_bbox(
         GRID.geobox.footprint("EPSG:4326").buffer(0.002).boundingbox, "EPSG:4326", resolution=1e-4
     )
@@ -190,14 +190,14 @@ def test_coordinates_survive_any_grid_and_windows_agree(tmp_path, name):
 
 def test_a_finer_source_is_averaged(tmp_path):
     fine = np.arange(1, 240 * 400 + 1, dtype=np.float32).reshape(1, 240, 400)
-    path = write(tmp_path / "red.tif", fine, ORIGIN * Affine.scale(0.5))
+    path = write(tmp_path / "red.tif", fine, ORIGIN @ Affine.scale(0.5))
     red = one_band(path, resolution=5.0).band("red", ALL)
     np.testing.assert_allclose(red, fine.reshape(120, 2, 200, 2).mean(axis=(1, 3)), rtol=1e-6)
 
 
 def test_classes_are_never_mixed_and_cloud_is_8_9_10(tmp_path):
     classes = np.arange(12, dtype=np.uint8).repeat(10)[None, None, :].repeat(60, axis=1)[:, :, :100]
-    path = write(tmp_path / "scl.tif", classes, ORIGIN * Affine.scale(2))
+    path = write(tmp_path / "scl.tif", classes, ORIGIN @ Affine.scale(2))
     scene = Scene(GRID, {}, classes=(source_of(path, unit="class", resolution=20.0),))
     cloud = scene.read_cloud(Window(-4, 0, 128, 200))
     assert cloud.dtype == bool

@@ -116,7 +116,7 @@ def _grid(geoboxes: Sequence[GeoBox], name: str) -> tuple[Grid, Decision]:
     boxes = [(~grid.transform, _outline(geobox, grid).boundingbox) for geobox in geoboxes[1:]]
     corners = [(0.0, 0.0), (float(grid.width), float(grid.height))]
     for to_pixels, box in boxes:
-        corners += [to_pixels * (box.left, box.top), to_pixels * (box.right, box.bottom)]
+        corners += [to_pixels @ (box.left, box.top), to_pixels @ (box.right, box.bottom)]
     left, top = (min(corner[axis] for corner in corners) for axis in (0, 1))
     right, bottom = (max(corner[axis] for corner in corners) for axis in (0, 1))
     window = Window(round(top), round(left), round(bottom - top), round(right - left))

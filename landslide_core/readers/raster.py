@@ -169,7 +169,7 @@ def resolution(geobox: GeoBox) -> float:
         scale = 1.0 if geobox.crs.units[0] in ("metre", "m", "") else 0.3048
         a = geobox.transform
         return float(max(np.hypot(a.a, a.d), np.hypot(a.b, a.e)) * scale)
-    _, latitude = geobox.transform * (geobox.shape.x / 2, geobox.shape.y / 2)
+    _, latitude = geobox.transform @ (geobox.shape.x / 2, geobox.shape.y / 2)
     degree = 111_320.0  # m, along a meridian
     a, shrink = geobox.transform, np.cos(np.radians(latitude))
     return float(max(np.hypot(a.a * shrink, a.d), np.hypot(a.b * shrink, a.e)) * degree)

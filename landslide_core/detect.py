@@ -1,0 +1,175 @@
+"""Scene and bundle in, one verdict a tile out: read, filter, vote, block of tiles by block."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from landslide_core.bands import INDEX, OPTICAL, TILE
+from landslide_core.bundle import Bundle
+from landslide_core.ensemble import VIEWS, cast_votes
+from landslide_core.features import filter_features, table_features
+from landslide_core.grid import Tiling, Window
+from landslide_core.preprocess import cloud_by_brightness, model_input
+from landslide_core.scene import Scene
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Progress = Callable[[str, int, int], None]  # stage, tiles done, tiles in all
+
+VERDICTS: Final = ("no_data", "filtered_out", "stable", "uncertain", "landslide")
+NO_DATA, FILTERED_OUT, STABLE, UNCERTAIN, LANDSLIDE = range(5)
+
+LEAST_VALID: Final = 0.5  # share of a tile's pixels with any band, under which it is no_data
+# Where fewer than two thirds of the votes agree, the ensemble is called uncertain.
+AGREED: Final = 2 / 3
+_BLOCK: Final = 64  # tiles read at once: bounds memory whatever the scene's width
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What both stages say of N tiles; NaN where a stage never saw the tile."""
+
+    verdict: NDArray[np.uint8]  # (N,) index into VERDICTS
+    probability: Floats  # (N,) mean vote; the filter's score where it dropped the tile
+    spread: Floats  # (N,) standard deviation of the votes, 0..0.5
+    agreement: Floats  # (N,) share of votes over their member's threshold
+    filter_score: Floats  # (N,)
+    cloud_fraction: Floats  # (N,) of the pixels seen by the optical sensor
+    valid_fraction: Floats  # (N,) pixels with data in any band
+    votes: Floats  # (N, members, 8)
+
+    @property
+    def says_landslide(self) -> Flags:
+        """The yes/no answer that scores are computed from: at least half of the votes."""
+        return np.nan_to_num(self.agreement) >= 0.5
+
+    @staticmethod
+    def join(parts: "list[Judgement]") -> "Judgement":
+        """One judgement from several, in order."""
+        return Judgement(
+            **{
+                f.name: np.concatenate([getattr(p, f.name) for p in parts])
+                for f in fields(Judgement)
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Detections:
+    """A whole scene's judgement, tile by tile in the tiling's order."""
+
+    tiling: Tiling
+    tiles: Judgement
+    seconds: dict[str, float]  # spent a stage
+
+
+def judge(
+    pixels: Floats,
+    cloud: Flags,
+    bundle: Bundle,
+    device: torch.device,
+    seconds: dict[str, float] | None = None,
+) -> Judgement:
+    """Both stages on tiles (N, 12, 64, 64) in physical units with cloud flags (N, 64, 64)."""
+    clock = seconds if seconds is not None else {}
+    count, members = len(pixels), len(bundle.members)
+    present = np.isfinite(pixels)
+    valid = present.any(axis=1).mean(axis=(1, 2)).astype(np.float32)
+    seen = present[:, [INDEX[band] for band in OPTICAL]].all(axis=1)
+    with np.errstate(invalid="ignore"):
+        clouded = (cloud & seen).sum(axis=(1, 2)) / seen.sum(axis=(1, 2))
+    verdict = np.full(count, NO_DATA, np.uint8)
+    score, probability, spread, agreement = np.full((4, count), np.nan, np.float32)
+    votes = np.full((count, members, len(VIEWS)), np.nan, np.float32)
+
+    todo = np.flatnonzero(valid >= LEAST_VALID)
+    if len(todo):
+        with _timed(clock, "filter"):
+            features = filter_features(table_features(pixels[todo]))
+            score[todo] = bundle.prefilter.score(features)
+            dropped = score[todo] < bundle.prefilter.threshold(features)
+        verdict[todo[dropped]] = FILTERED_OUT
+        probability[todo[dropped]] = score[todo[dropped]]
+        agreement[todo[dropped]] = 0.0
+        todo = todo[~dropped]
+    if len(todo):
+        with _timed(clock, "ensemble"):
+            inputs = model_input(pixels[todo], cloud[todo])
+            ballot = cast_votes(bundle.members, inputs, device)
+        votes[todo], probability[todo] = ballot.votes, ballot.probability
+        spread[todo], agreement[todo] = ballot.spread, ballot.agreement
+        verdict[todo] = np.select(
+            [ballot.agreement >= AGREED, ballot.agreement <= 1 - AGREED],
+            [LANDSLIDE, STABLE],
+            UNCERTAIN,
+        )
+    return Judgement(
+        verdict=verdict,
+        probability=probability,
+        spread=spread,
+        agreement=agreement,
+        filter_score=score,
+        cloud_fraction=clouded.astype(np.float32),
+        valid_fraction=valid,
+        votes=votes,
+    )
+
+
+def read_tiles(scene: Scene, windows: list[Window]) -> tuple[Floats, Flags]:
+    """Pixels (N, 12, 64, 64) and cloud flags (N, 64, 64) of tiles of one row of a tiling."""
+    left = min(window.col for window in windows)
+    right = max(window.col for window in windows) + TILE
+    block = Window(windows[0].row, left, TILE, right - left)
+    pixels = scene.read(block)
+    cloud = scene.read_cloud(block)
+    if cloud is None:
+        cloud = cloud_by_brightness(pixels)
+    starts = [window.col - left for window in windows]
+    return (
+        np.stack([pixels[:, :, start : start + TILE] for start in starts]),
+        np.stack([cloud[:, start : start + TILE] for start in starts]),
+    )
+
+
+def detect(
+    scene: Scene,
+    bundle: Bundle,
+    device: torch.device,
+    stride: int = TILE,
+    progress: Progress | None = None,
+) -> Detections:
+    """Judge every tile of a scene; memory does not grow with its size."""
+    tiling = Tiling(scene.grid.height, scene.grid.width, stride)
+    seconds = {"read": 0.0, "filter": 0.0, "ensemble": 0.0}
+    bundle.to(device)
+    parts: list[Judgement] = []
+    done = 0
+    for windows in _blocks(tiling):
+        with _timed(seconds, "read"):
+            pixels, cloud = read_tiles(scene, windows)
+        parts.append(judge(pixels, cloud, bundle, device, seconds))
+        done += len(windows)
+        if progress:
+            progress("detect", done, len(tiling))
+    return Detections(tiling, Judgement.join(parts), seconds)
+
+
+def _blocks(tiling: Tiling) -> Iterator[list[Window]]:
+    for row in range(tiling.rows):
+        for first in range(0, tiling.cols, _BLOCK):
+            last = min(first + _BLOCK, tiling.cols)
+            yield [tiling.window(row, col) for col in range(first, last)]
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the seconds spent inside to a stage's account."""
+    start = perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + perf_counter() - start

@@ -1,0 +1,78 @@
+"""Stage 2: members, the eight views of a tile, votes, probability and spread."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landslide_core.network import LandslideFPN
+
+Floats = NDArray[np.float32]
+
+# The dihedral group of the square: quarter turns of the tile, then of its mirror image.
+VIEWS: Final = tuple(
+    f"{mirror}{turn}°" for mirror in ("", "mirrored ") for turn in (0, 90, 180, 270)
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of the ensemble and its own F1-optimal threshold."""
+
+    network: LandslideFPN
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """The ensemble's opinion on N tiles."""
+
+    votes: Floats  # (N, members, 8), each 0..1
+    thresholds: Floats  # (members,)
+
+    @property
+    def probability(self) -> Floats:
+        """Mean over all votes, (N,)."""
+        return np.asarray(self.votes.mean(axis=(1, 2)))
+
+    @property
+    def spread(self) -> Floats:
+        """Standard deviation over all votes, (N,), 0..0.5."""
+        return np.asarray(self.votes.std(axis=(1, 2)))
+
+    @property
+    def agreement(self) -> Floats:
+        """Share of votes that say landslide, each against its member's threshold, (N,)."""
+        says = self.votes >= self.thresholds[None, :, None]
+        return np.asarray(says.mean(axis=(1, 2), dtype=np.float32))
+
+
+def view(tiles: Tensor, index: int) -> Tensor:
+    """One of the eight views of tiles (N, C, h, w), in the order of VIEWS."""
+    mirrored = tiles.flip(-1) if index >= 4 else tiles
+    return torch.rot90(mirrored, index % 4, (-2, -1))
+
+
+@torch.inference_mode()
+def cast_votes(
+    members: Sequence[Member], inputs: Floats, device: torch.device, batch: int = 32
+) -> Ballot:
+    """Let every member vote on every view of model inputs (N, 13, 64, 64).
+
+    Networks must be on the device and in evaluation mode. A tile's votes do not depend on the
+    tiles beside it, beyond the last float32 digit of a differently sized matrix product.
+    """
+    votes = np.empty((len(inputs), len(members), len(VIEWS)), np.float32)
+    for start in range(0, len(inputs), batch):
+        tiles = torch.from_numpy(inputs[start : start + batch]).to(device)
+        for v in range(len(VIEWS)):
+            seen = view(tiles, v).contiguous(memory_format=torch.channels_last)
+            for m, member in enumerate(members):
+                vote = torch.sigmoid(member.network(seen)).float().cpu().numpy()
+                votes[start : start + batch, m, v] = vote
+    thresholds = np.array([member.threshold for member in members], np.float32)
+    return Ballot(votes, thresholds)

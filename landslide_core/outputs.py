@@ -1,0 +1,164 @@
+"""Detections -> files other programs open: GeoParquet, GeoPackage and COGs."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
+from rio_cogeo.cogeo import cog_translate
+from rio_cogeo.profiles import cog_profiles
+
+from landslide_core.detect import NO_DATA, VERDICTS, Detections, Judgement
+from landslide_core.errors import CannotWrite
+from landslide_core.grid import Grid
+
+VERDICT_NO_DATA: Final = 255  # in verdict.tif; codes 0.. are indices into VERDICTS
+# Paul Tol's colour-blind-safe "light" tones: grey, pale, blue, sand, orange-red.
+VERDICT_COLOURS: Final[dict[str, str]] = {
+    "no_data": "#dddddd",
+    "filtered_out": "#bbccdd",
+    "stable": "#77aadd",
+    "uncertain": "#eedd88",
+    "landslide": "#d95f0e",
+}
+
+
+def tile_table(grid: Grid, detections: Detections) -> geopandas.GeoDataFrame:
+    """One row a tile, in EPSG:4326: position, verdict, scores, each member's mean vote."""
+    tiling, tiles = detections.tiling, detections.tiles
+    rows, cols = np.divmod(np.arange(len(tiling)), tiling.cols)
+    members = tiles.votes.mean(axis=2)  # (N, members)
+    columns: dict[str, Any] = {
+        "tile_id": np.arange(len(tiling)),
+        "row": rows,
+        "col": cols,
+        "verdict": [VERDICTS[code] for code in tiles.verdict],
+        "probability": tiles.probability,
+        "spread": tiles.spread,
+        "agreement": tiles.agreement,
+        "filter_score": tiles.filter_score,
+        "cloud_fraction": tiles.cloud_fraction,
+        "valid_fraction": tiles.valid_fraction,
+        **{f"member_{m:02d}": members[:, m] for m in range(members.shape[1])},
+    }
+    boxes = _outlines(grid, detections)
+    return geopandas.GeoDataFrame(columns, geometry=boxes, crs=grid.crs).to_crs("EPSG:4326")
+
+
+def _outlines(grid: Grid, detections: Detections) -> NDArray[np.object_]:
+    """The tiles' rectangles in the grid's CRS, cut at the grid's edge."""
+    clipped = [grid.clip(window) for window in detections.tiling.windows()]
+    left, top, wide, tall = np.array([(w.col, w.row, w.width, w.height) for w in clipped]).T
+    corners = [(left, top), (left, top + tall), (left + wide, top + tall), (left + wide, top)]
+    # Affine maps arrays of columns and rows alike, also on a rotated grid.
+    rings = np.stack([np.stack(grid.transform @ corner, axis=-1) for corner in corners], axis=1)
+    outlines: NDArray[np.object_] = shapely.polygons(rings)
+    return outlines
+
+
+def write_tiles(tiles: geopandas.GeoDataFrame, folder: Path) -> list[Path]:
+    """Write tiles.parquet (GeoParquet) and tiles.gpkg (layer "tiles")."""
+    parquet, package = folder / "tiles.parquet", folder / "tiles.gpkg"
+    tiles.to_parquet(parquet, index=False)
+    tiles.to_file(package, layer="tiles", driver="GPKG")
+    return [parquet, package]
+
+
+def write_rasters(grid: Grid, detections: Detections, folder: Path) -> list[Path]:
+    """Write probability.tif, spread.tif and verdict.tif as COGs on the scene's grid."""
+    tiles, tiling = detections.tiles, detections.tiling
+    seen = tiles.verdict != NO_DATA
+    # Floats first: −1, which any verdict outranks, would wrap to 255 among the codes' uint8.
+    coded = np.where(seen, tiles.verdict.astype(np.float32), np.float32(-1))
+    verdict = tiling.cells(coded, "max")
+    layers: Sequence[tuple[str, NDArray[Any], float]] = (
+        ("probability", tiling.cells(tiles.probability, "mean"), np.nan),
+        ("spread", tiling.cells(tiles.spread, "mean"), np.nan),
+        ("verdict", np.where(verdict < 0, VERDICT_NO_DATA, verdict).astype(np.uint8), 255),
+    )
+    return [_write_cog(folder / f"{n}.tif", grid, tiling.stride, c, nd) for n, c, nd in layers]
+
+
+def _write_cog(path: Path, grid: Grid, stride: int, cells: NDArray[Any], nodata: float) -> Path:
+    """Blow cells up to pixels strip by strip, then turn the file into a COG."""
+    plain = path.with_suffix(".plain.tif")
+    profile = {
+        "driver": "GTiff",
+        "height": grid.height,
+        "width": grid.width,
+        "count": 1,
+        "dtype": cells.dtype.name,
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "compress": "deflate",
+    }
+    with rasterio.open(plain, "w", **profile) as raster:
+        for top in range(0, grid.height, 512):
+            rows = np.arange(top, min(top + 512, grid.height))
+            pixels = cells[rows // stride][:, np.arange(grid.width) // stride]
+            raster.write(pixels, 1, window=RasterWindow(0, top, grid.width, len(rows)))
+        raster.set_band_description(1, path.stem)
+        if path.stem == "verdict":
+            raster.write_colormap(1, _colormap())
+            raster.update_tags(**{f"verdict_{i}": name for i, name in enumerate(VERDICTS)})
+    cog_translate(
+        plain,
+        path,
+        {**cog_profiles.get("deflate"), "blockxsize": 512, "blockysize": 512},
+        overview_resampling="nearest",  # values are constant over a tile: nothing to average
+        in_memory=False,
+        quiet=True,
+        forward_band_tags=True,
+        colormap=_colormap() if path.stem == "verdict" else None,
+    )
+    plain.unlink()
+    return path
+
+
+def _colormap() -> dict[int, tuple[int, int, int, int]]:
+    colours = {
+        code: tuple(bytes.fromhex(VERDICT_COLOURS[name][1:])) for code, name in enumerate(VERDICTS)
+    }
+    return {code: (r, g, b, 255) for code, (r, g, b) in colours.items()}
+
+
+def write_predictions(path: Path, ids: Sequence[str], judgement: Judgement) -> Path:
+    """Write the answers to challenge patches: ID, label, then what they rest on.
+
+    Raises CannotWrite.
+    """
+    try:
+        path.write_text(_predictions(ids, judgement))
+    except OSError as error:
+        raise CannotWrite(
+            f"{path} cannot be written ({error.strerror}). Choose another --out."
+        ) from error
+    return path
+
+
+def _predictions(ids: Sequence[str], judgement: Judgement) -> str:
+    with io.StringIO(newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("ID", "label", "verdict", "probability", "spread", "filter_score"))
+        for i, name in enumerate(ids):
+            numbers = (judgement.probability, judgement.spread, judgement.filter_score)
+            writer.writerow(
+                (
+                    name,
+                    int(judgement.says_landslide[i]),
+                    VERDICTS[judgement.verdict[i]],
+                    *("" if np.isnan(n[i]) else f"{n[i]:.6f}" for n in numbers),
+                )
+            )
+        return file.getvalue()

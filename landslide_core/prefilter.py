@@ -1,0 +1,181 @@
+"""Stage 1, the negative filter: drops obvious non-landslide tiles, keeps nearly every landslide.
+
+A tile is dropped when its score is under the threshold of its *input combination*: which of
+the optical image, the two passes and their pre-event dates it has. Combinations that were
+not fitted (half a band group missing, say) are never dropped: no recall was measured there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xgboost
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from landslide_core.bands import OPTICAL, POLARISATIONS
+from landslide_core.features import PASSES
+
+Floats = NDArray[np.float32]
+
+# An input combination is a tuple of groups; a pre-event date alone tells nothing.
+GROUPS: Final = ("optical", "desc_post", "desc_pre", "asc_post", "asc_pre")
+_PASS_STATES: Final = {p: ((f"{p}_post", f"{p}_pre"), (f"{p}_post",), ()) for p in ("desc", "asc")}
+COMBINATIONS: Final[tuple[str, ...]] = tuple(
+    "+".join(groups)
+    for optical, desc, asc in product((("optical",), ()), *_PASS_STATES.values())
+    if (groups := (*optical, *desc, *asc))
+)
+COMPLETE: Final = COMBINATIONS[0]
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """How the filter is fitted."""
+
+    target_recall: float = 0.995  # share of landslide tiles that must pass, on inner folds
+    rounds: int = 600
+    learning_rate: float = 0.04
+    max_depth: int = 4
+    subsample: float = 0.7
+    columns_per_tree: float = 0.25
+    blanked_copies: int = 1  # of every row, with whole input groups missing
+    inner_folds: int = 5
+    repeats: int = 3  # of the inner folds, the most cautious threshold wins
+    threads: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Prefilter:
+    """A fitted filter: its trees, its feature names and a threshold per input combination."""
+
+    booster: xgboost.Booster
+    features: tuple[str, ...]
+    thresholds: Mapping[str, float]
+
+    def score(self, features: pd.DataFrame) -> Floats:
+        """Probability of a landslide by the features alone, (N,) in 0..1."""
+        matrix = features[list(self.features)].to_numpy(np.float32)
+        return np.asarray(self.booster.inplace_predict(matrix), np.float32)
+
+    def threshold(self, features: pd.DataFrame) -> Floats:
+        """Threshold of each tile's input combination (N,); −inf where none was fitted."""
+        limits = [self.thresholds.get(name, -np.inf) for name in combination_of(features)]
+        return np.asarray(limits, np.float32)
+
+    def contributions(self, features: pd.DataFrame) -> tuple[Floats, float]:
+        """Each feature's share of the score's log-odds, (N, features), and the bias.
+
+        XGBoost's own exact tree SHAP (Lundberg et al. 2018): shares and bias add up to the
+        log-odds of the score.
+        """
+        matrix = xgboost.DMatrix(features[list(self.features)].to_numpy(np.float32))
+        shares = self.booster.predict(matrix, pred_contribs=True)
+        return shares[:, :-1], float(shares[0, -1])
+
+
+def combination_of(features: pd.DataFrame) -> list[str]:
+    """Each row's input combination as "optical+desc_post+…"; "partial" where one is broken."""
+    needs = {
+        "optical": [f"{band}_mean" for band in OPTICAL],
+        **{f"{p}_post": [f"{p}_{pol}_post_mean" for pol in POLARISATIONS] for p in PASSES},
+        **{f"{p}_pre": [f"{p}_{pol}_diff_mean" for pol in POLARISATIONS] for p in PASSES},
+    }
+    has = {group: features[columns].notna() for group, columns in needs.items()}
+    broken = np.any([table.any(axis=1) & ~table.all(axis=1) for table in has.values()], axis=0)
+    whole = {group: has[group].all(axis=1).to_numpy() for group in GROUPS}
+    return [
+        "partial" if broken[i] else "+".join(group for group in GROUPS if whole[group][i])
+        for i in range(len(features))
+    ]
+
+
+def blank(features: pd.DataFrame, combination: str) -> pd.DataFrame:
+    """The features as they would be with only the combination's groups there, NaN elsewhere."""
+    kept = set(combination.split("+"))
+    columns = [name for name in features.columns if not _groups_of(name) <= kept]
+    blanked = features.copy()
+    blanked[columns] = np.float32(np.nan)
+    return blanked
+
+
+def _groups_of(feature: str) -> set[str]:
+    """The input groups a filter feature is computed from."""
+    head = feature.split("_")[0]
+    compares = any(part in feature for part in ("_diff", "_pre", "_change"))
+    if head == "passes":
+        times = ("post", "pre") if compares else ("post",)
+        return {f"{p}_{time}" for p in PASSES for time in times}
+    if head in PASSES:
+        return {f"{head}_post", f"{head}_pre"} if compares else {f"{head}_post"}
+    return {"optical"}
+
+
+def fit_prefilter(
+    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions
+) -> Prefilter:
+    """Fit the trees on all rows given, the thresholds on inner out-of-fold scores of them."""
+    thresholds: dict[str, list[float]] = {name: [] for name in COMBINATIONS}
+    for repeat in range(options.repeats):
+        scores = _inner_scores(features, labels, options, options.seed + repeat)
+        for name, column in scores.items():
+            thresholds[name].append(recall_threshold(column[labels == 1], options.target_recall))
+    return Prefilter(
+        booster=_fit_trees(features, labels, options, options.seed),
+        features=tuple(features.columns),
+        thresholds={name: min(values) for name, values in thresholds.items()},
+    )
+
+
+def recall_threshold(positives: NDArray[np.floating], target: float) -> float:
+    """The largest threshold that keeps the target share of the positives' scores."""
+    ranked = np.sort(positives)
+    may_drop = int(np.floor((1 - target) * len(ranked) + 1e-9))
+    return float(ranked[may_drop])
+
+
+def _inner_scores(
+    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Out-of-fold scores of every row under every input combination."""
+    scores = {name: np.zeros(len(labels)) for name in COMBINATIONS}
+    folds = StratifiedKFold(options.inner_folds, shuffle=True, random_state=seed)
+    for fitted, held in folds.split(features, labels):
+        booster = _fit_trees(features.iloc[fitted], labels[fitted], options, seed)
+        for name, column in scores.items():
+            rows = blank(features.iloc[held], name).to_numpy(np.float32)
+            column[held] = booster.inplace_predict(rows)
+    return scores
+
+
+def _fit_trees(
+    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions, seed: int
+) -> xgboost.Booster:
+    rng = np.random.default_rng(seed)
+    parts = [features]
+    for _ in range(options.blanked_copies):
+        chosen = rng.integers(1, len(COMBINATIONS), len(features))
+        parts += [
+            blank(features[chosen == i], name)
+            for i, name in enumerate(COMBINATIONS)
+            if (chosen == i).any()
+        ]
+    rows = pd.concat(parts)
+    targets = pd.concat([pd.Series(labels, index=features.index).loc[part.index] for part in parts])
+    matrix = xgboost.DMatrix(rows.to_numpy(np.float32), targets.to_numpy())
+    settings = {
+        "objective": "binary:logistic",
+        "learning_rate": options.learning_rate,
+        "max_depth": options.max_depth,
+        "min_child_weight": 2,
+        "subsample": options.subsample,
+        "colsample_bytree": options.columns_per_tree,
+        "tree_method": "hist",
+        "nthread": options.threads,
+        "seed": seed,
+    }
+    return xgboost.train(settings, matrix, options.rounds)

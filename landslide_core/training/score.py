@@ -1,0 +1,87 @@
+"""Scores of a finished run against truth polygons, and of stage 1 against a labelled table."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas
+import numpy as np
+import pandas as pd
+from pyogrio.errors import DataSourceError
+
+from landslide_core.bands import PIXEL
+from landslide_core.detect import VERDICTS
+from landslide_core.errors import DatasetError, MissingLabels
+from landslide_core.features import features_from_table, filter_features
+from landslide_core.prefilter import Prefilter
+from landslide_core.runs import Run
+from landslide_core.training.dataset import LEAST_SCAR
+from landslide_core.training.metrics import filter_scores, system_scores
+
+LEAST_AREA: Final = LEAST_SCAR * PIXEL**2  # m² of scar that make a tile a landslide tile
+
+
+def score_run(run: Run, truth: Path) -> dict[str, Any]:
+    """Score a run's verdicts against outlines of landslides.
+
+    A tile is a landslide tile if outlines cover at least LEAST_AREA of it; tiles without data
+    are left out. A scar counts as found if a tile called landslide covers a tenth of it.
+    """
+    outlines = _outlines(truth).to_crs(run.grid().crs)
+    tiles = run.tiles.to_crs(run.grid().crs)
+    tiles = tiles[tiles["verdict"] != "no_data"].reset_index(drop=True)
+    shared = geopandas.overlay(
+        tiles[["tile_id", "verdict", "geometry"]],
+        outlines[["geometry"]].reset_index(names="scar"),
+        how="intersection",
+    )
+    shared["area"] = shared.area
+    covered = shared.groupby("tile_id")["area"].sum().reindex(tiles["tile_id"]).fillna(0)
+    labels = (covered.to_numpy() >= LEAST_AREA).astype(int)
+    called = tiles.geometry[tiles["verdict"] == "landslide"].union_all()
+    found = outlines.intersection(called).area >= 0.1 * outlines.area
+    verdicts = tiles["verdict"]
+    return {
+        **system_scores(
+            labels,
+            tiles["probability"].to_numpy(),
+            tiles["agreement"].to_numpy() >= 0.5,
+            (verdicts == "filtered_out").to_numpy(),
+        ),
+        "verdicts": {
+            name: {
+                "tiles": int((verdicts == name).sum()),
+                "with_landslide": int(labels[verdicts == name].sum()),
+            }
+            for name in VERDICTS[1:]
+        },
+        "scars": len(outlines),
+        "scars_found": int(found.sum()),
+    }
+
+
+def _outlines(truth: Path) -> geopandas.GeoDataFrame:
+    try:
+        read = geopandas.read_file(truth)
+    except DataSourceError as error:
+        raise DatasetError(
+            f"{truth} does not read as vector data ({error}); outlines of landslides are "
+            "needed. Check --truth."
+        ) from error
+    if not isinstance(read, geopandas.GeoDataFrame) or read.crs is None:
+        raise DatasetError(
+            f"{truth} holds no geometries with a coordinate reference system; outlines that say "
+            "where they lie are needed. Check --truth."
+        )
+    return read
+
+
+def score_table(prefilter: Prefilter, table: pd.DataFrame) -> dict[str, float]:
+    """Score stage 1 on labelled rows in the format of the challenge's band statistics."""
+    if "label" not in table:
+        raise MissingLabels(
+            "The table has no column 'label'; labelled rows are needed to score. Add the column."
+        )
+    features = filter_features(features_from_table(table))
+    score = prefilter.score(features)
+    dropped = score < prefilter.threshold(features)
+    return filter_scores(table["label"].to_numpy(np.int_), score, dropped)

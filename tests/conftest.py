@@ -1,0 +1,186 @@
+"""Synthetic patches, their table, a small scene on disk, and a bundle fitted in the session."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import torch
+from affine import Affine
+
+from landslide_core.bands import RADAR_ROLES
+from landslide_core.bundle import Bundle, load_bundle, save_bundle
+from landslide_core.features import features_from_table, filter_features
+from landslide_core.network import NetworkOptions
+from landslide_core.prefilter import FilterOptions, Prefilter, fit_prefilter
+from landslide_core.preprocess import cloud_by_brightness, model_input
+from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.patches import to_bands
+from landslide_core.runs import Run, RunOptions, predict_scene
+from landslide_core.training.fit import TrainOptions, fit_member
+from landslide_core.training.surrogate import statistics_of
+
+TINY = NetworkOptions(stem=4, branch=4, trunk=(8, 8, 8), pyramid=8, hidden=8, dropout=0.0)
+QUICK_FILTER = FilterOptions(rounds=20, inner_folds=2, repeats=1, threads=1)
+CPU = torch.device("cpu")
+UTM = "EPSG:32645"
+ORIGIN = Affine(10, 0, 500_000, 0, -10, 3_100_000)
+SIZE = (160, 200)  # 3×4 tiles: half of the last row and 8 columns of the last column are there
+CHANGED = 128  # column of the scene from which radar has changed
+
+
+def balanced(count):
+    """Labels 0, 1, 0, 1, …"""
+    return np.arange(count) % 2
+
+
+def raw_patches(labels, seed=0, side=64):
+    """Raw challenge patches (N, side, side, 12); in positive ones backscatter has dropped."""
+    return _raw(np.broadcast_to(labels[:, None, None], (len(labels), side, side)), seed)
+
+
+def _raw(changed, seed):
+    """Challenge numbers (..., 12) for a mask of changed pixels: whole DN, dB, dB differences."""
+    rng = np.random.default_rng(seed)
+    light = rng.gamma(3, 60, (*changed.shape, 1))
+    optical = 1010 + light * (1.0, 1.2, 1.3, 5.0) + rng.gamma(2, 20, (*changed.shape, 4))
+    post = rng.normal(-11, 2, (*changed.shape, 4)) - (0, 7, 0, 7)
+    diff = rng.normal(0, 1.5, (*changed.shape, 4)) - 4 * changed[..., None]
+    return np.concatenate(
+        [optical.round(), post[..., :2], diff[..., :2], post[..., 2:], diff[..., 2:]], axis=-1
+    )
+
+
+def table_of(raw, labels):
+    """A labelled table in the challenge's format for raw patches."""
+    table = statistics_of(raw)
+    table.insert(0, "label", labels)
+    table.insert(0, "ID", [f"ID_{i:03d}" for i in range(len(raw))])
+    return table
+
+
+def inputs_of(raw):
+    """Physical pixels (N, 12, h, w), cloud and model inputs of raw patches."""
+    pixels = to_bands(raw)
+    cloud = cloud_by_brightness(pixels)
+    return pixels, cloud, model_input(pixels, cloud)
+
+
+def write_raster(path, pixels, names=None, transform=ORIGIN, crs=UTM, **profile):
+    """Write (bands, height, width) as a GeoTIFF with band names."""
+    count, height, width = pixels.shape
+    profile = {"driver": "GTiff", "crs": crs, "transform": transform, **profile}
+    with rasterio.open(
+        path, "w", count=count, height=height, width=width, dtype=pixels.dtype, **profile
+    ) as file:
+        file.write(pixels)
+        if names:
+            file.descriptions = names
+    return path
+
+
+def scene_numbers(size=SIZE):
+    """The scene in challenge numbers (height, width, 12): change to the right, a hole top left."""
+    changed = np.zeros(size, int)
+    changed[:, CHANGED:] = 1
+    raw = _raw(changed, seed=7)
+    raw[:64, :64, :4] = 0
+    raw[:64, :64, 4:] = np.nan
+    return raw
+
+
+def write_optical(path, raw, transform=ORIGIN, **profile):
+    """Blue, green, red and near infrared as uint16, the offset in the tags."""
+    pixels = np.moveaxis(raw[..., :4], -1, 0).astype(np.uint16)
+    write_raster(path, pixels, ("B02", "B03", "B04", "B08"), transform, **profile)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(BOA_ADD_OFFSET="-1000")
+    return path
+
+
+def write_radar(path, raw, role, transform=ORIGIN, **profile):
+    """VV and VH of a role as dB."""
+    orbit_pass, time = role.split("_")
+    first = {"desc": 4, "asc": 8}[orbit_pass]
+    pixels = raw[..., first : first + 2]
+    if time == "pre":
+        pixels = pixels - raw[..., first + 2 : first + 4]
+    pixels = np.moveaxis(pixels, -1, 0).astype(np.float32)
+    return write_raster(path, pixels, ("VV", "VH"), transform, **profile)
+
+
+def write_scene_files(folder, raw, transform=ORIGIN):
+    """Write a scene's five files and name them by role."""
+    folder.mkdir(parents=True, exist_ok=True)
+    radar = {
+        role: (write_radar(folder / f"s1_{role}.tif", raw, role, transform),)
+        for role in RADAR_ROLES
+    }
+    return SceneInputs(s2=(write_optical(folder / "s2.tif", raw, transform),), **radar)
+
+
+@pytest.fixture(scope="session")
+def table() -> pd.DataFrame:
+    """200 labelled rows in the challenge's format."""
+    labels = balanced(200)
+    return table_of(raw_patches(labels, side=16), labels)
+
+
+@pytest.fixture(scope="session")
+def features(table) -> pd.DataFrame:
+    """The table's filter features."""
+    return filter_features(features_from_table(table))
+
+
+@pytest.fixture(scope="session")
+def prefilter(table, features) -> Prefilter:
+    """A filter fitted on the table."""
+    return fit_prefilter(features, table["label"].to_numpy(), QUICK_FILTER)
+
+
+@pytest.fixture(scope="session")
+def bundle_path(prefilter, tmp_path_factory) -> Path:
+    """A bundle folder with two members, each fitted for two epochs. Copy it before changing it."""
+    labels = balanced(40)
+    _, _, inputs = inputs_of(raw_patches(labels))
+    members = tuple(
+        fit_member(
+            inputs,
+            labels,
+            np.ones(len(labels), bool),
+            TINY,
+            TrainOptions(epochs=2, batch=8, learning_rate=1e-2, inner_share=0.25, seed=seed),
+            CPU,
+            lambda line: None,
+        )
+        for seed in range(2)
+    )
+    path = tmp_path_factory.mktemp("bundle") / "small"
+    return save_bundle(path, prefilter, members, TINY, {"note": "for tests"}, "For tests.\n")
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_path) -> Bundle:
+    """The bundle, loaded."""
+    return load_bundle(bundle_path)
+
+
+@pytest.fixture(scope="session")
+def scene_inputs(tmp_path_factory) -> SceneInputs:
+    """The small scene's files."""
+    return write_scene_files(tmp_path_factory.mktemp("scene"), scene_numbers())
+
+
+@pytest.fixture(scope="session")
+def run(scene_inputs, bundle_path, tmp_path_factory) -> Run:
+    """The scene's run at stride 64. Copy the folder before changing it."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return predict_scene(scene_inputs, RunOptions(bundle_path, device="cpu"), out)
+
+
+@pytest.fixture(scope="session")
+def run_32(scene_inputs, bundle_path, tmp_path_factory) -> Run:
+    """The scene's run at stride 32."""
+    out = tmp_path_factory.mktemp("runs") / "half"
+    return predict_scene(scene_inputs, RunOptions(bundle_path, 32, "cpu"), out)

@@ -1,0 +1,202 @@
+"""Verdicts: by which rule, for which tiles, and the same whatever is read beside them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+from conftest import CPU, ORIGIN, TINY, scene_numbers, write_scene_files
+
+from landslide_core import detect as detect_module
+from landslide_core.detect import VERDICTS, Judgement, detect, judge, read_tiles
+from landslide_core.ensemble import Member
+from landslide_core.grid import Tiling
+from landslide_core.network import LandslideFPN
+from landslide_core.preprocess import cloud_by_brightness
+from landslide_core.readers.inputs import open_scene
+
+
+def says(yes):
+    """A member whose every vote is nearly 1 or nearly 0."""
+    network = LandslideFPN(TINY).eval()
+    with torch.no_grad():
+        network.answer.weight.zero_()
+        network.answer.bias.fill_(20.0 if yes else -20.0)
+    return Member(network, 0.5)
+
+
+def with_filter(bundle, limit):
+    """The bundle with one filter threshold for every combination of inputs."""
+    limits = dict.fromkeys(bundle.prefilter.thresholds, limit)
+    return replace(bundle, prefilter=replace(bundle.prefilter, thresholds=limits))
+
+
+@pytest.fixture(scope="module")
+def scene(scene_inputs):
+    """The small scene, opened."""
+    return open_scene(scene_inputs)
+
+
+@pytest.fixture(scope="module")
+def tiles(scene):
+    """Pixels and cloud of the scene's second row of tiles: changed in column 2, none in 3."""
+    tiling = Tiling(*scene.grid.shape)
+    pixels, cloud = read_tiles(scene, [tiling.window(1, col) for col in range(4)])
+    pixels.flags.writeable = False
+    return pixels, cloud
+
+
+@pytest.fixture(scope="module")
+def whole(scene, bundle):
+    """The scene's detections at stride 64."""
+    return detect(scene, bundle, CPU)
+
+
+def assert_same(one: Judgement, other: Judgement):
+    """Everything equal; numbers of the network to the last digits."""
+    np.testing.assert_array_equal(one.verdict, other.verdict)
+    for name in ("filter_score", "cloud_fraction", "valid_fraction"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    for name in ("votes", "probability", "spread"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("votes", "verdict", "answer"),
+    [
+        ((1, 1, 1), "landslide", True),
+        ((1, 1, 0), "landslide", True),  # two thirds agree
+        ((1, 0, 0), "stable", False),
+        ((0, 0, 0), "stable", False),
+        ((1, 0), "uncertain", True),  # half of the votes
+        ((1, 1, 1, 0, 0), "uncertain", True),
+        ((1, 1, 0, 0, 0), "uncertain", False),
+    ],
+)
+def test_the_verdict_is_the_votes_two_thirds_majority(bundle, tiles, votes, verdict, answer):
+    members = tuple(says(vote) for vote in votes)
+    judged = judge(*tiles, replace(with_filter(bundle, -np.inf), members=members), CPU)
+    share = np.mean(votes)
+    assert [VERDICTS[code] for code in judged.verdict[:3]] == [verdict] * 3
+    np.testing.assert_allclose(judged.probability[:3], share, atol=1e-6)
+    np.testing.assert_allclose(judged.spread[:3], np.sqrt(share * (1 - share)), atol=1e-6)
+    np.testing.assert_allclose(judged.agreement[:3], share, atol=1e-6)
+    assert judged.says_landslide.tolist() == [answer] * 3 + [False]
+
+
+def test_each_vote_is_held_to_its_own_member_s_threshold(bundle, tiles):
+    half = says(True)
+    with torch.no_grad():
+        half.network.answer.bias.zero_()  # every vote is 0.5
+    members = Member(half.network, 0.4), Member(half.network, 0.5), Member(half.network, 0.6)
+    judged = judge(*tiles, replace(with_filter(bundle, -np.inf), members=members), CPU)
+    np.testing.assert_allclose(judged.agreement[:3], 2 / 3, atol=1e-6)
+
+
+def test_tiles_without_data_are_unknown_and_nobody_judges_them(whole):
+    judged = whole.tiles
+    gone = judged.verdict == VERDICTS.index("no_data")
+    assert np.flatnonzero(gone).tolist() == [0, 3, 7, 11]  # the hole, and the last 8 columns
+    assert (judged.valid_fraction[gone] < 0.5).all()
+    assert (judged.valid_fraction[~gone] >= 0.5).all()
+    for name in ("probability", "spread", "agreement", "filter_score"):
+        assert np.isnan(getattr(judged, name)[gone]).all(), name
+    assert np.isnan(judged.votes[gone]).all()
+    assert not judged.says_landslide[gone].any()
+
+
+def test_valid_fraction_counts_pixels_with_any_band(whole):
+    np.testing.assert_allclose(
+        whole.tiles.valid_fraction.reshape(3, 4),
+        [[0, 1, 1, 0.125], [1, 1, 1, 0.125], [0.5, 0.5, 0.5, 0.0625]],
+    )
+
+
+def test_dropped_tiles_have_a_score_and_no_votes(whole, bundle):
+    judged = whole.tiles
+    dropped = judged.verdict == VERDICTS.index("filtered_out")
+    assert np.flatnonzero(dropped).tolist() == [1, 4, 5, 8, 9]  # where radar hasn't changed
+    assert np.isnan(judged.votes[dropped]).all()
+    assert np.isnan(judged.spread[dropped]).all()
+    np.testing.assert_array_equal(judged.probability[dropped], judged.filter_score[dropped])
+    assert not judged.says_landslide[dropped].any()
+    limit = bundle.prefilter.thresholds["optical+desc_post+desc_pre+asc_post+asc_pre"]
+    seen = np.isfinite(judged.filter_score)
+    np.testing.assert_array_equal(judged.filter_score[seen] < limit, dropped[seen])
+    assert np.isfinite(judged.votes[seen & ~dropped]).all()
+
+
+def test_a_filter_that_drops_everything_leaves_nothing_to_vote_on(bundle, tiles):
+    judged = judge(*tiles, with_filter(bundle, 2.0), CPU)
+    assert [VERDICTS[code] for code in judged.verdict] == ["filtered_out"] * 3 + ["no_data"]
+    assert np.isnan(judged.votes).all()
+
+
+def test_nothing_but_no_data_is_judged_without_error(bundle):
+    pixels = np.full((2, 12, 64, 64), np.nan, np.float32)
+    judged = judge(pixels, np.zeros((2, 64, 64), bool), bundle, CPU)
+    assert [VERDICTS[code] for code in judged.verdict] == ["no_data"] * 2
+    assert np.isnan(judged.cloud_fraction).all()
+
+
+def test_cloud_fraction_is_of_the_pixels_the_optical_sensor_saw(bundle, tiles):
+    pixels, cloud = (array[:1].copy() for array in tiles)
+    cloud[:] = False
+    cloud[0, :16] = True
+    pixels[0, :4, :8] = np.nan  # half of the cloud, an eighth of the tile
+    judged = judge(pixels, cloud, bundle, CPU)
+    np.testing.assert_allclose(judged.cloud_fraction, [8 / 56])
+
+
+def test_a_missing_source_is_judged_by_its_own_threshold(bundle, tiles):
+    pixels = tiles[0].copy()
+    pixels[:, 8:] = np.nan  # no ascending pass
+    limits = {**bundle.prefilter.thresholds, "optical+desc_post+desc_pre": 2.0}
+    changed = replace(bundle, prefilter=replace(bundle.prefilter, thresholds=limits))
+    judged = judge(pixels, tiles[1], changed, CPU)
+    assert [VERDICTS[code] for code in judged.verdict] == ["filtered_out"] * 3 + ["no_data"]
+
+
+def test_judging_leaves_its_input_alone(bundle, tiles):
+    before = tiles[0].copy()
+    judge(*tiles, bundle, CPU)
+    np.testing.assert_array_equal(tiles[0], before)
+
+
+@pytest.mark.parametrize("stride", [64, 32])
+def test_tiles_come_in_the_tiling_s_order(scene, bundle, stride):
+    found = detect(scene, bundle, CPU, stride)
+    judged = found.tiles
+    assert len(judged.verdict) == len(found.tiling)
+    for i in (1, 2, len(found.tiling) // 2, len(found.tiling) - 1):
+        window = found.tiling.window(*divmod(i, found.tiling.cols))
+        pixels = scene.read(window)[None]
+        alone = judge(pixels, cloud_by_brightness(pixels), bundle, CPU)
+        assert alone.valid_fraction[0] == judged.valid_fraction[i]
+        np.testing.assert_array_equal(alone.filter_score[0], judged.filter_score[i])
+        assert alone.verdict[0] == judged.verdict[i]
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_how_many_tiles_are_read_at_once_does_not_matter(scene, bundle, whole, monkeypatch, block):
+    monkeypatch.setattr(detect_module, "_BLOCK", block)
+    assert_same(detect(scene, bundle, CPU).tiles, whole.tiles)
+
+
+def test_a_crop_along_tile_edges_gets_the_same_verdicts(bundle, whole, tmp_path):
+    moved = ORIGIN @ Affine.translation(64, 64)
+    inputs = write_scene_files(tmp_path, scene_numbers()[64:, 64:], moved)
+    crop = detect(open_scene(inputs), bundle, CPU)
+    assert (crop.tiling.rows, crop.tiling.cols) == (2, 3)
+    kept = np.arange(12).reshape(3, 4)[1:, 1:].ravel()
+    part = Judgement(**{name: values[kept] for name, values in vars(whole.tiles).items()})
+    assert_same(crop.tiles, part)
+
+
+def test_progress_ends_at_all_tiles_and_seconds_are_counted(scene, bundle):
+    told = []
+    found = detect(scene, bundle, CPU, 64, lambda *step: told.append(step))
+    assert told == [("detect", 4, 12), ("detect", 8, 12), ("detect", 12, 12)]
+    assert set(found.seconds) == {"read", "filter", "ensemble"}
+    assert all(value > 0 for value in found.seconds.values())

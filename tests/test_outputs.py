@@ -1,0 +1,152 @@
+"""What other programs open: rasters and tables at the right place, with the same numbers."""
+
+import csv
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from conftest import ORIGIN, SIZE, UTM
+from rio_cogeo.cogeo import cog_validate
+
+from landslide_core.detect import VERDICTS, Judgement
+from landslide_core.outputs import VERDICT_NO_DATA, write_predictions
+
+RASTERS = ("probability", "spread", "verdict")
+
+
+@pytest.fixture(params=["run", "run_32"])
+def any_run(request):
+    """The run at stride 64, then at stride 32."""
+    return request.getfixturevalue(request.param)
+
+
+def raster(run, name):
+    """Pixels of one of the run's rasters, no data as NaN."""
+    with rasterio.open(run.folder / f"{name}.tif") as file:
+        pixels = file.read(1)
+        if np.isnan(file.nodata):
+            return pixels
+        return np.where(pixels == file.nodata, np.nan, pixels)
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_rasters_are_valid_cogs_on_the_scene_s_grid(any_run, name):
+    path = any_run.folder / f"{name}.tif"
+    valid, errors, warnings = cog_validate(path)
+    assert (valid, errors, warnings) == (True, [], [])
+    with rasterio.open(path) as file:
+        assert file.crs.to_string() == UTM
+        assert file.transform == ORIGIN
+        assert file.shape == SIZE
+        assert file.count == 1
+        assert file.descriptions == (name,)
+        assert file.dtypes[0] == ("uint8" if name == "verdict" else "float32")
+        assert file.nodata == 255 if name == "verdict" else np.isnan(file.nodata)
+
+
+def test_the_verdict_raster_names_and_colours_its_codes(run):
+    with rasterio.open(run.folder / "verdict.tif") as file:
+        tags, colours = file.tags(), file.colormap(1)
+    assert [tags[f"verdict_{i}"] for i in range(len(VERDICTS))] == list(VERDICTS)
+    assert len({colours[i] for i in range(len(VERDICTS))}) == len(VERDICTS)
+
+
+def test_tile_corners_agree_with_the_raster_to_a_tenth_of_a_pixel(any_run):
+    tiles = any_run.tiles
+    assert tiles.crs == "EPSG:4326"
+    stride, (height, width) = any_run.meta["stride"], SIZE
+    for tile in tiles.to_crs(UTM).itertuples():
+        corners = np.array(tile.geometry.exterior.coords[:-1])
+        cols, rows = ~ORIGIN @ (corners[:, 0], corners[:, 1])
+        top, left = tile.row * stride, tile.col * stride
+        bottom, right = min(top + 64, height), min(left + 64, width)
+        expected = [(left, top), (left, bottom), (right, bottom), (right, top)]
+        np.testing.assert_allclose(np.column_stack([cols, rows]), expected, atol=0.1)
+
+
+def test_geopackage_and_parquet_hold_the_same(any_run):
+    package = geopandas.read_file(any_run.folder / "tiles.gpkg", layer="tiles")
+    tiles = any_run.tiles
+    assert package.crs == tiles.crs
+    assert list(package.columns) == list(tiles.columns)
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(package.drop(columns="geometry")),
+        pd.DataFrame(tiles.drop(columns="geometry")),
+        check_dtype=False,
+        rtol=1e-6,
+    )
+    assert package.geometry.geom_equals_exact(tiles.geometry, 1e-9).all()
+
+
+def test_the_table_has_a_row_a_tile_and_the_promised_columns(any_run):
+    tiles = any_run.tiles
+    promised = ["tile_id", "row", "col", "verdict", "probability", "spread", "filter_score"]
+    promised += ["cloud_fraction", "valid_fraction", "member_00", "member_01"]
+    assert set(promised) <= set(tiles.columns)
+    assert tiles["tile_id"].tolist() == list(range(len(tiles)))
+    assert set(tiles["verdict"]) <= set(VERDICTS)
+    assert tiles["verdict"].nunique() > 2
+    voted = tiles[~tiles["verdict"].isin(["no_data", "filtered_out"])]
+    members = voted[["member_00", "member_01"]]
+    np.testing.assert_allclose(members.mean(axis=1), voted["probability"], atol=1e-6)
+
+
+def test_the_value_at_a_tile_s_centre_is_the_table_s(run):
+    rasters = {name: raster(run, name) for name in RASTERS}
+    for tile in run.tiles.itertuples():
+        row = (64 * tile.row + min(64 * tile.row + 64, SIZE[0])) // 2
+        col = (64 * tile.col + min(64 * tile.col + 64, SIZE[1])) // 2
+        for name in ("probability", "spread"):
+            np.testing.assert_array_equal(rasters[name][row, col], np.float32(getattr(tile, name)))
+        code = VERDICTS.index(tile.verdict)
+        expected = np.nan if tile.verdict == "no_data" else code
+        np.testing.assert_array_equal(rasters["verdict"][row, col], expected)
+
+
+def test_at_stride_32_each_pixel_is_reduced_over_the_tiles_that_hold_it(run_32):
+    tiles = run_32.tiles
+    rasters = {name: raster(run_32, name) for name in RASTERS}
+    for row, col in [(0, 0), (40, 40), (63, 100), (64, 128), (100, 159), (159, 199), (97, 33)]:
+        over = tiles[
+            (tiles["row"] * 32 <= row)
+            & (row < tiles["row"] * 32 + 64)
+            & (tiles["col"] * 32 <= col)
+            & (col < tiles["col"] * 32 + 64)
+        ]
+        assert len(over) > 0
+        for name in ("probability", "spread"):
+            np.testing.assert_allclose(rasters[name][row, col], over[name].mean(), rtol=1e-5)
+        codes = [VERDICTS.index(v) for v in over["verdict"] if v != "no_data"]
+        expected = max(codes) if codes else np.nan
+        np.testing.assert_array_equal(rasters["verdict"][row, col], expected)
+
+
+def test_no_data_is_255_where_verdict_0_would_read_as_a_verdict(run):
+    with rasterio.open(run.folder / "verdict.tif") as file:
+        pixels = file.read(1)
+    assert (pixels[:64, :64] == VERDICT_NO_DATA).all()  # the hole
+    assert (pixels[:64, 64:128] != VERDICT_NO_DATA).all()
+    assert 0 not in pixels
+
+
+def test_predictions_of_patches_are_readable_answers(tmp_path):
+    values = np.array([0.9, 0.1, np.nan, 0.5], np.float32)
+    judgement = Judgement(
+        verdict=np.array([4, 1, 0, 3], np.uint8),
+        probability=values,
+        spread=values,
+        agreement=np.array([0.9, 0.0, np.nan, 0.5], np.float32),
+        filter_score=values,
+        cloud_fraction=values,
+        valid_fraction=values,
+        votes=np.zeros((4, 2, 8), np.float32),
+    )
+    path = write_predictions(tmp_path / "p.csv", ["A", "B", "C", "007"], judgement)
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["ID"] for row in rows] == ["A", "B", "C", "007"]
+    assert [row["label"] for row in rows] == ["1", "0", "0", "1"]
+    assert [row["verdict"] for row in rows] == ["landslide", "filtered_out", "no_data", "uncertain"]
+    assert [row["probability"] for row in rows] == ["0.900000", "0.100000", "", "0.500000"]

@@ -1,0 +1,159 @@
+"""The negative filter: recall first, no look at rows it's scored on, its reasons add up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import QUICK_FILTER, balanced, raw_patches, table_of
+
+from landslide_core.bands import BAND_NAMES
+from landslide_core.features import features_from_table, filter_features, table_features
+from landslide_core.prefilter import (
+    COMBINATIONS,
+    COMPLETE,
+    blank,
+    combination_of,
+    fit_prefilter,
+    recall_threshold,
+)
+from landslide_core.readers.patches import to_bands
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    """Features and labels of 60 rows that no filter here was fitted on."""
+    labels = balanced(60)
+    rows = table_of(raw_patches(labels, seed=5, side=16), labels)
+    return filter_features(features_from_table(rows)), labels
+
+
+@pytest.mark.parametrize("count", [1, 10, 199, 200, 201, 1000])
+@pytest.mark.parametrize("target", [0.9, 0.995, 1.0])
+def test_the_threshold_keeps_the_target_share_and_drops_what_it_may(count, target):
+    scores = np.random.default_rng(count).random(count)
+    threshold = recall_threshold(scores, target)
+    assert (scores >= threshold).mean() >= target - 1e-9
+    higher = scores[scores > threshold]
+    if higher.size:
+        assert (scores >= higher.min()).mean() < target
+
+
+def test_tied_scores_are_kept_together():
+    scores = np.array([0.1] * 5 + [0.7] * 95)
+    assert recall_threshold(scores, 0.97) == 0.1
+    assert recall_threshold(scores, 0.95) == 0.7
+
+
+def test_there_are_seventeen_combinations_and_the_first_is_complete():
+    assert len(set(COMBINATIONS)) == len(COMBINATIONS) == 2 * 3 * 3 - 1
+    assert COMPLETE == "optical+desc_post+desc_pre+asc_post+asc_pre"
+
+
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_blanked_features_are_recognised_as_their_combination(features, name):
+    rows = features.iloc[:3]
+    before = rows.copy()
+    blanked = blank(rows, name)
+    assert combination_of(blanked) == [name] * 3
+    pd.testing.assert_frame_equal(rows, before)
+    kept = blanked.notna().all()
+    assert kept.any()
+    assert kept.all() == (name == COMPLETE)
+
+
+def test_blanking_is_what_missing_pixels_do(prefilter):
+    """A tile without a source has the same features as the whole tile with the group blanked."""
+    pixels = to_bands(raw_patches(balanced(2)))
+    whole = filter_features(table_features(pixels))
+    for name in COMBINATIONS:
+        kept = set(name.split("+"))
+        groups = [
+            "optical" if "_" not in band else f"{band.split('_')[0]}_{band.split('_')[2]}"
+            for band in BAND_NAMES
+        ]
+        holed = pixels.copy()
+        holed[:, [i for i, group in enumerate(groups) if group not in kept]] = np.nan
+        found = filter_features(table_features(holed))
+        np.testing.assert_array_equal(
+            found[list(prefilter.features)], blank(whole, name)[list(prefilter.features)], name
+        )
+
+
+def test_partial_inputs_are_never_dropped(prefilter, features):
+    rows = features.iloc[:40].copy()
+    rows["red_mean"] = np.nan
+    assert combination_of(rows) == ["partial"] * 40
+    assert not (prefilter.score(rows) < prefilter.threshold(rows)).any()
+
+
+def test_a_pre_event_date_alone_is_never_dropped(prefilter, features):
+    rows = features.copy()
+    rows[:] = np.nan
+    assert set(combination_of(rows)) == {""}
+    assert np.isneginf(prefilter.threshold(rows)).all()
+
+
+def test_each_row_is_held_to_the_threshold_of_its_own_combination(prefilter, features):
+    rows = pd.concat([features.iloc[:2], blank(features.iloc[2:4], "optical+asc_post")])
+    expected = [prefilter.thresholds[COMPLETE]] * 2 + [prefilter.thresholds["optical+asc_post"]] * 2
+    np.testing.assert_array_equal(prefilter.threshold(rows), np.float32(expected))
+
+
+def test_unseen_landslides_pass_and_most_others_are_dropped(prefilter, unseen):
+    features, labels = unseen
+    dropped = prefilter.score(features) < prefilter.threshold(features)
+    assert not dropped[labels == 1].any()
+    assert dropped[labels == 0].mean() > 0.9
+
+
+def test_a_score_does_not_depend_on_the_rows_beside_it(prefilter, unseen):
+    features, _ = unseen
+    together = prefilter.score(features)
+    assert ((together >= 0) & (together <= 1)).all()
+    alone = [prefilter.score(features.iloc[i : i + 1])[0] for i in range(10)]
+    np.testing.assert_array_equal(together[:10], alone)
+
+
+def test_thresholds_come_from_scores_out_of_fold():
+    """On pure noise, fitted rows score far too well; an honest threshold hardly drops any."""
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(balanced(240))
+    rows = filter_features(features_from_table(table_of(raw_patches(0 * labels, side=8), labels)))
+    fitted, fresh = rows.iloc[:160], rows.iloc[160:]
+    noise = fit_prefilter(fitted, labels[:160], replace(QUICK_FILTER, learning_rate=0.3))
+    circular = recall_threshold(noise.score(fitted)[labels[:160] == 1], 0.995)
+    honest = noise.thresholds[COMPLETE]
+    scores = noise.score(fresh)
+    assert (scores < circular).mean() > 0.3
+    assert (scores < honest).mean() < 0.1
+
+
+def test_contributions_and_bias_add_up_to_the_log_odds(prefilter, unseen):
+    features, _ = unseen
+    rows = pd.concat([features, blank(features, "optical")])
+    shares, bias = prefilter.contributions(rows)
+    assert shares.shape == (len(rows), len(prefilter.features))
+    score = prefilter.score(rows).astype(np.float64)
+    np.testing.assert_allclose(shares.sum(axis=1) + bias, np.log(score / (1 - score)), atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_filter_and_another_seed_another(table, features):
+    labels = table["label"].to_numpy()
+    options = replace(QUICK_FILTER, rounds=3)
+    first, again, other = (
+        fit_prefilter(features, labels, replace(options, seed=seed)) for seed in (0, 0, 1)
+    )
+    assert first.booster.save_raw() == again.booster.save_raw()
+    assert first.thresholds == again.thresholds
+    assert first.booster.save_raw() != other.booster.save_raw()
+
+
+def test_repeats_take_the_most_cautious_threshold(table, features):
+    labels = table["label"].to_numpy()
+    options = replace(QUICK_FILTER, rounds=3)
+    singly = [
+        fit_prefilter(features, labels, replace(options, seed=seed)).thresholds for seed in (0, 1)
+    ]
+    both = fit_prefilter(features, labels, replace(options, repeats=2)).thresholds
+    assert both == {name: min(one[name] for one in singly) for name in COMBINATIONS}
