@@ -1,0 +1,1 @@
+"""The web application: one module a page, and the parts they draw with."""

@@ -1,0 +1,86 @@
+"""Decision page: why one tile got its verdict."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from landslide_core.errors import LandslideError
+from landslide_core.explain import TileExplanation
+from landslide_core.runs import Run
+from pages.parts import cached, charts, previews, results, state, theme, wording
+
+
+def pick(run: Run) -> int:
+    """Which tile: by number, or stepping through them by falling probability."""
+    order = [int(tile) for tile in results.ranked(run)["tile_id"]]
+    wanted = state.chosen_tile()
+    tile = wanted if wanted in order else order[0]
+    place = order.index(tile)
+    number, back, on, where = st.columns([3, 2, 2, 5], vertical_alignment="bottom")
+    typed = number.number_input("Tile", min(order), max(order), tile, step=1)
+    if back.button(
+        "Previous", icon=":material/chevron_left:", disabled=place == 0, width="stretch"
+    ):
+        typed = order[place - 1]
+    if on.button(
+        "Next", icon=":material/chevron_right:", disabled=place == len(order) - 1, width="stretch"
+    ):
+        typed = order[place + 1]
+    where.caption(f"{place + 1:,} of {len(order):,} by falling probability")
+    if typed != tile and typed in order:
+        state.choose_tile(int(typed))
+        st.rerun()
+    state.choose_tile(tile)
+    state.show_tile_in_address(tile)
+    return tile
+
+
+def explain(why: TileExplanation) -> None:
+    """Verdict, bands, filter and ensemble of a tile."""
+    colour = theme.VERDICT_COLOURS[why.verdict]
+    theme.verdict_line(theme.VERDICT_WORDS[why.verdict], colour, wording.verdict(why))
+    st.subheader("What the satellites saw", anchor=False)
+    previews.bands_of_tile(why.pixels, why.cloud)
+    if why.verdict == "no_data":
+        return
+    st.subheader("What the filter made of it", anchor=False)
+    st.markdown(wording.filter_sentence(why))
+    st.plotly_chart(charts.contributions(why), config={"displayModeBar": False})
+    st.caption(
+        f"What each feature adds to the start value of {wording.signed(why.bias)} log-odds; "
+        "beside its bar, the feature's value in this tile. "
+        "Orange speaks for a landslide, blue against."
+    )
+    st.subheader("What the ensemble voted", anchor=False)
+    yes, of = wording.votes_for(why)
+    members = len(why.member_thresholds)
+    st.markdown(
+        f"{members} members looked at the tile {of // members} ways each; "
+        f"{yes} of {of} votes reach their member's threshold."
+    )
+    st.plotly_chart(charts.votes(why), config={"displayModeBar": False})
+    st.caption("● marks a vote for a landslide. “Needs” is the member's threshold.")
+
+
+def show() -> None:
+    """Draw the page."""
+    name = state.chosen_run()
+    if name is None:
+        theme.header("Decision", "Why one tile got its verdict.")
+        st.info("There is no run yet. Run detection first, then come back to ask why.")
+        if st.button("Go to detection", icon=":material/map:"):
+            st.switch_page("detect.py")
+        return
+    try:
+        run = cached.run(state.runs_folder() / Path(name).name)
+        theme.header(
+            "Decision", f"Why one tile of run {name} got its verdict.", run.meta["simulated"]
+        )
+        state.choose_run(name)
+        tile = pick(run)
+        explain(cached.explanation(run, tile))
+    except LandslideError as error:
+        st.error(str(error))
+
+
+show()

@@ -1,0 +1,17 @@
+"""The script that app.py serves: the list of pages."""
+
+from pathlib import Path
+
+import streamlit as st
+
+ICON = Path(__file__).with_name("icon.svg")
+
+st.set_page_config("Landslide detection", page_icon=str(ICON), layout="wide")
+st.navigation(
+    [
+        st.Page("scene.py", title="Scene", icon=":material/satellite_alt:"),
+        st.Page("detect.py", title="Detection", icon=":material/map:", default=True),
+        st.Page("decisions.py", title="Decision", icon=":material/troubleshoot:"),
+    ],
+    position="top",  # leaves the whole width to the map
+).run()

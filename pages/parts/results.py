@@ -1,0 +1,160 @@
+"""A run's figures: counts, the selected tile, the table, downloads and provenance."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from landslide_core.runs import Run
+from pages.parts import map, state, theme, wording
+
+FILES: Final = {
+    "tiles.gpkg": ("Tiles, GeoPackage", "application/geopackage+sqlite3"),
+    "tiles.parquet": ("Tiles, GeoParquet", "application/vnd.apache.parquet"),
+    "probability.tif": ("Probability, GeoTIFF", "image/tiff"),
+    "spread.tif": ("Spread, GeoTIFF", "image/tiff"),
+    "verdict.tif": ("Verdicts, GeoTIFF", "image/tiff"),
+    "run.json": ("Run record, JSON", "application/json"),
+}
+COLUMNS: Final = {
+    "tile_id": st.column_config.NumberColumn("Tile", format="%d"),
+    "says": st.column_config.TextColumn("Verdict"),
+    "probability": st.column_config.ProgressColumn(
+        "Probability", format="%.3f", min_value=0.0, max_value=1.0
+    ),
+    "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
+    "filter_score": st.column_config.NumberColumn("Filter score", format="%.4f"),
+    "cloud": st.column_config.NumberColumn("Cloud", format="%.0f %%"),
+    "valid": st.column_config.NumberColumn("Valid", format="%.0f %%"),
+    "row": st.column_config.NumberColumn("Row", format="%d"),
+    "col": st.column_config.NumberColumn("Column", format="%d"),
+}
+
+
+def choose(names: list[str], current: str | None) -> None:
+    """The list of runs, where there is more than one to choose from."""
+    if not names or names == [current]:
+        return
+    index = names.index(current) if current in names else None
+    picked = st.selectbox("Run", names, index=index, placeholder="Choose a run", width=420)
+    if picked and picked != current:
+        state.choose_run(picked)
+        st.rerun()
+
+
+def summary(run: Run) -> None:
+    """Count of tiles per verdict."""
+    counts = run.meta["counts"]
+    total = sum(counts.values())
+    for column, (verdict, words) in zip(
+        st.columns(len(theme.VERDICT_WORDS)), theme.VERDICT_WORDS.items(), strict=True
+    ):
+        share = counts.get(verdict, 0) / total if total else 0.0
+        column.metric(
+            words,
+            f"{counts.get(verdict, 0):,}",
+            help=theme.VERDICT_HELP[verdict],
+            border=True,
+            delta=f"{share:.1%} of tiles",
+            delta_color="off",
+            delta_arrow="off",
+        )
+    for warning in run.meta["warnings"]:
+        st.warning(warning, icon=":material/warning:")
+
+
+def what_is_drawn(run: Run) -> None:
+    """How outlines read, and what was left out of a large map."""
+    shown = len(map.drawn(run.tiles))
+    text = "Outline: white landslide, dashed uncertain, thin otherwise. Click a tile to see why."
+    if shown < len(run.tiles):
+        text += (
+            f" {shown:,} of {len(run.tiles):,} tiles are drawn; "
+            "filtered out and no data are left out."
+        )
+    st.caption(text)
+
+
+def tile_card(run: Run, tile: int | None) -> None:
+    """The selected tile in short, and the way to its decision."""
+    found = run.tiles[run.tiles["tile_id"] == tile] if tile is not None else run.tiles[:0]
+    with st.container(border=True):
+        if found.empty:
+            st.markdown("**No tile selected**")
+            st.caption("Click a tile on the map, or a row of the table.")
+            return
+        row = found.iloc[0]
+        st.markdown(f"**Tile {tile}**")
+        st.metric("Verdict", theme.VERDICT_WORDS[row["verdict"]])
+        st.metric("Probability", wording.number(row["probability"]))
+        st.metric("Spread", wording.number(row["spread"]))
+        st.metric("Filter score", wording.number(row["filter_score"]))
+        if st.button("Open decision", type="primary", icon=":material/troubleshoot:"):
+            st.switch_page("decisions.py")
+
+
+def table(run: Run) -> bool:
+    """Tiles by falling probability; returns whether a row was just picked."""
+    frame = ranked(run)
+    listed = pd.DataFrame(frame.drop(columns="geometry")).assign(
+        says=frame["verdict"].map(theme.VERDICT_WORDS),
+        cloud=frame["cloud_fraction"] * 100,
+        valid=frame["valid_fraction"] * 100,
+    )
+    chosen = st.dataframe(
+        listed,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        height=330,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"table-{Path(run.folder).name}",
+    )
+    rows = chosen["selection"]["rows"]
+    if not state.is_new(f"row-{Path(run.folder).name}", list(rows)) or not rows:
+        return False
+    state.choose_tile(int(listed.iloc[rows[0]]["tile_id"]))
+    return True
+
+
+def ranked(run: Run) -> pd.DataFrame:
+    """The run's tiles by falling probability; tiles without one last."""
+    return run.tiles.sort_values("probability", ascending=False, na_position="last", kind="stable")
+
+
+def downloads(run: Run) -> None:
+    """Every result file; read from disk only when asked for."""
+    st.subheader("Downloads", anchor=False)
+    present = [name for name in FILES if (Path(run.folder) / name).is_file()]
+    columns = st.columns(3)
+    for i, name in enumerate(present):
+        path = Path(run.folder) / name
+        label, mime = FILES[name]
+        columns[i % 3].download_button(
+            f"{label} ({theme.megabytes(path.stat().st_size)})",
+            path.read_bytes,
+            file_name=f"{path.parent.name}-{name}",
+            mime=mime,
+            on_click="ignore",
+            icon=":material/download:",
+            width="stretch",
+        )
+
+
+def provenance(run: Run) -> None:
+    """What went in: the run's record, for whoever must vouch for it."""
+    with st.expander("Where this run came from", icon=":material/history:"):
+        meta = run.meta
+        bundle = meta["bundle"]
+        st.markdown(
+            f"Made {meta['created']} with bundle **{bundle['name']}** at stride {meta['stride']} "
+            f"in {sum(meta['seconds'].values()):,.0f} s."
+        )
+        files = pd.DataFrame(meta["inputs"])
+        if not files.empty:
+            files["role"] = files["role"].map(theme.role)
+            st.dataframe(files, hide_index=True)
+        st.code(json.dumps(meta["thresholds"] | meta["versions"], indent=1), language="json")

@@ -1,0 +1,101 @@
+"""The only reader and writer of session state and of the address bar."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from landslide_core.readers.inputs import SceneInputs
+from landslide_core.runs import list_runs
+
+ROOT: Final = Path(__file__).parents[2]
+SAMPLE: Final = ROOT / "sample_data"
+
+
+def data_folder() -> Path:
+    """Server folder with scenes: LANDSLIDE_DATA, else the sample's."""
+    return Path(os.environ.get("LANDSLIDE_DATA", SAMPLE))
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: LANDSLIDE_RUNS, else ./runs."""
+    return Path(os.environ.get("LANDSLIDE_RUNS", ROOT / "runs"))
+
+
+def models_folder() -> Path:
+    """Where bundles lie: LANDSLIDE_MODELS, else ./models."""
+    return Path(os.environ.get("LANDSLIDE_MODELS", ROOT / "models"))
+
+
+def bundles() -> list[Path]:
+    """Bundle folders, "default" first."""
+    found = [path for path in models_folder().glob("*") if path.is_dir()]
+    return sorted(found, key=lambda path: (path.name != "default", path.name))
+
+
+def uploads_folder() -> Path:
+    """This session's own folder for uploaded files."""
+    if "uploads" not in st.session_state:
+        st.session_state["uploads"] = os.urandom(8).hex()
+    return runs_folder() / "uploads" / str(st.session_state["uploads"])
+
+
+def runs() -> list[Path]:
+    """All runs, newest first."""
+    return list_runs(runs_folder())
+
+
+def chosen_run() -> str | None:
+    """Name of the run to show: `?run=` in the address, else the last one seen, else the newest."""
+    name = st.query_params.get("run") or st.session_state.get("run")
+    if name is None:
+        newest = runs()
+        name = newest[0].name if newest else None
+    return name
+
+
+def choose_run(name: str) -> None:
+    """Show a run, here and in the address; another run's tile is forgotten."""
+    if st.session_state.get("run") not in (None, name):
+        st.session_state.pop("tile", None)
+        st.query_params.pop("tile", None)
+    st.session_state["run"] = name
+    st.query_params["run"] = name
+
+
+def chosen_tile() -> int | None:
+    """Number of the tile to show: the last one chosen, else `?tile=` in the address."""
+    if "tile" in st.session_state:
+        return int(st.session_state["tile"])
+    text = st.query_params.get("tile", "")
+    return int(text) if text.isdecimal() else None
+
+
+def choose_tile(tile: int | None) -> None:
+    """Remember the tile to show."""
+    if tile is not None:
+        st.session_state["tile"] = tile
+
+
+def show_tile_in_address(tile: int) -> None:
+    """Put the tile in the address, so that a link reopens it."""
+    st.query_params["tile"] = str(tile)
+
+
+def is_new(name: str, value: object) -> bool:
+    """Whether a value that a component keeps repeating differs from its last one."""
+    changed = st.session_state.get(f"seen_{name}") != value
+    st.session_state[f"seen_{name}"] = value
+    return changed
+
+
+def scene_choice() -> tuple[SceneInputs, str] | None:
+    """The scene picked on the Scene page, and its name."""
+    choice: tuple[SceneInputs, str] | None = st.session_state.get("scene")
+    return choice
+
+
+def choose_scene(inputs: SceneInputs, name: str) -> None:
+    """Remember the picked scene for the Detection page."""
+    st.session_state["scene"] = (inputs, name)

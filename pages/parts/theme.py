@@ -1,0 +1,103 @@
+"""Colours, words and the small HTML that all pages share."""
+
+from typing import Final
+
+import streamlit as st
+
+from landslide_core import render
+
+VERDICT_WORDS: Final[dict[str, str]] = {
+    "landslide": "Landslide",
+    "uncertain": "Uncertain",
+    "stable": "Stable",
+    "filtered_out": "Filtered out",
+    "no_data": "No data",
+}
+VERDICT_HELP: Final[dict[str, str]] = {
+    "landslide": "At least two thirds of the ensemble's votes say landslide.",
+    "uncertain": "Fewer than two thirds of the votes agree either way: look yourself.",
+    "stable": "At least two thirds of the votes say that there is none.",
+    "filtered_out": "The negative filter dropped the tile before the ensemble saw it.",
+    "no_data": "Too few valid pixels to judge.",
+}
+# Vermilion, yellow and blue: apart in hue and lightness for every colour vision.
+VERDICT_COLOURS: Final[dict[str, str]] = {
+    "landslide": "#d55e00",
+    "uncertain": "#f0e442",
+    "stable": "#56b4e9",
+    "filtered_out": "#a7b0b8",
+    "no_data": "#5c6670",
+}
+ROLE_WORDS: Final[dict[str, str]] = {
+    "s2": "Sentinel-2, after",
+    "desc_pre": "Sentinel-1 descending, before",
+    "desc_post": "Sentinel-1 descending, after",
+    "asc_pre": "Sentinel-1 ascending, before",
+    "asc_post": "Sentinel-1 ascending, after",
+}
+PASS_WORDS: Final[dict[str, str]] = {"desc": "Descending", "asc": "Ascending"}
+ORANGE_BAR: Final = "#d9730d"
+BLUE_BAR: Final = "#3f8fd2"
+
+
+def is_dark() -> bool:
+    """Whether the browser shows the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def header(title: str, lead: str, simulated: bool = False) -> None:
+    """Page title with one line under it, and the mark that simulated data always carries."""
+    st.html("<style>.stMainBlockContainer{padding-top:4.5rem;padding-bottom:3rem}</style>")
+    mark = " :orange-badge[:material/science: Simulated data]" if simulated else ""
+    st.title(f"{title}{mark}", anchor=False)
+    st.caption(lead)
+
+
+def simulated_note() -> None:
+    """The line that goes with a simulated scene wherever it is shown."""
+    st.info(
+        "This scene is **simulated**: terrain, images and landslides were computed, not observed.",
+        icon=":material/science:",
+    )
+
+
+def role(name: str) -> str:
+    """A role in words; the reader's own word where it is none of ours."""
+    return ROLE_WORDS.get(name, name)
+
+
+def verdict_line(words: str, colour: str, sentence: str) -> None:
+    """The verdict, marked with its colour, and the sentence that gives the reason."""
+    st.html(
+        f'<div style="border-left:.45rem solid {colour};padding:.35rem 0 .35rem .9rem">'
+        f'<div style="font-size:1.35rem;font-weight:600">{words}</div>'
+        f'<div style="opacity:.9">{sentence}</div></div>'
+    )
+
+
+def palette_legend(label: str, palette: str, ticks: list[str]) -> None:
+    """A colour bar with evenly spaced tick labels."""
+    colours = ", ".join(render.PALETTES[palette])
+    marks = "".join(f"<span>{tick}</span>" for tick in ticks)
+    st.html(
+        f'<div style="font-size:.85rem;max-width:22rem"><div>{label}</div>'
+        f'<div style="height:.7rem;border-radius:.2rem;margin:.25rem 0;'
+        f'background:linear-gradient(to right,{colours})"></div>'
+        f'<div style="display:flex;justify-content:space-between;opacity:.8">{marks}</div></div>'
+    )
+
+
+def swatches(entries: list[tuple[str, str]]) -> None:
+    """A row of (label, colour) swatches."""
+    spans = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:.4rem;margin-right:1.1rem">'
+        f'<span style="width:.9rem;height:.9rem;border-radius:.2rem;background:{colour};'
+        f'border:1px solid rgba(128,128,128,.6)"></span>{label}</span>'
+        for label, colour in entries
+    )
+    st.html(f'<div style="font-size:.85rem;line-height:1.7">{spans}</div>')
+
+
+def megabytes(size: int) -> str:
+    """A file size in words."""
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.0f} kB"

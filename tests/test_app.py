@@ -1,0 +1,355 @@
+"""Each page alone: empty, loaded and failing; and the small judgements behind them."""
+
+import asyncio
+import shutil
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from streamlit.testing.v1 import AppTest
+from tiny import write_tiny_run
+
+from landslide_core.explain import TileExplanation
+from landslide_core.readers.inputs import SceneInputs
+from landslide_core.runs import Run
+from pages.parts import map, sources, state, tiles, wording
+
+PAGES = Path(__file__).parents[1] / "pages"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A real run of a small simulated scene with an unfitted bundle."""
+    return write_tiny_run(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture
+def home(made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A server with the small scene as its sample and its data, a bundle, and no runs."""
+    base = made.folder.parents[1]
+    monkeypatch.setattr(state, "SAMPLE", base / "scene")
+    monkeypatch.setenv("LANDSLIDE_DATA", str(base / "scene"))
+    monkeypatch.setenv("LANDSLIDE_MODELS", str(base / "models"))
+    monkeypatch.setenv("LANDSLIDE_RUNS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def with_run(home: Path, made: Run) -> Path:
+    """The same server with one run."""
+    shutil.copytree(made.folder, home / "tiny")
+    return home
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    page = AppTest.from_file(PAGES / f"{name}.py", default_timeout=60)
+    for key, value in query.items():
+        page.query_params[key] = value
+    return page.run()
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("title", "info", "error", "warning", "caption", "markdown", "subheader")
+    return "\n".join(str(e.value) for kind in kinds for e in getattr(page, kind))
+
+
+def quiet(page: AppTest) -> AppTest:
+    assert not page.exception, page.exception
+    return page
+
+
+class TestScene:
+    def test_sample(self, home: Path) -> None:
+        page = quiet(open_page("scene"))
+        assert "simulated" in texts(page)
+        assert [m.value for m in page.metric[2:]] == ["EPSG:32645, 10 m", "12 of 12"]
+        assert page.metric[0].value.endswith(" px")
+        found = page.dataframe[0].value
+        assert list(found.columns) == ["Files", "Subject", "Found", "Decided"]
+        assert len(found) >= 5
+        page.segmented_control[1].set_value("Ascending radar").run()
+        assert "Change in VH" in texts(quiet(page))
+
+    def test_empty_server_folder(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LANDSLIDE_DATA", str(home / "nothing"))
+        page = open_page("scene")
+        page.segmented_control[0].set_value("Server files").run()
+        assert "LANDSLIDE_DATA" in texts(quiet(page))
+
+    def test_roles_are_guessed_and_can_be_taken_away(self, home: Path) -> None:
+        page = open_page("scene")
+        page.segmented_control[0].set_value("Server files").run()
+        assert page.multiselect[0].value == ["s2.tif", "scl.tif"]
+        for box in page.multiselect[1:]:
+            box.set_value([])
+        page.run()
+        assert page.metric[3].value == "4 of 12"
+        assert "Missing" in texts(quiet(page))
+        page.multiselect[0].set_value([]).run()
+        assert "at least one file a role" in texts(quiet(page))
+
+    def test_upload_says_what_to_do(self, home: Path) -> None:
+        page = open_page("scene")
+        page.segmented_control[0].set_value("Upload").run()
+        assert "Drop the Sentinel-2 file" in texts(quiet(page))
+
+    def test_broken_file(self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = home / "broken"
+        folder.mkdir()
+        whole = (made.folder.parents[1] / "scene" / "s2.tif").read_bytes()
+        (folder / "s2.tif").write_bytes(whole[:2000])
+        monkeypatch.setenv("LANDSLIDE_DATA", str(folder))
+        page = open_page("scene")
+        page.segmented_control[0].set_value("Server files").run()
+        quiet(page)
+        assert len(page.error) == 1
+        assert "s2.tif" in page.error[0].value
+
+
+class TestDetection:
+    def test_empty(self, home: Path) -> None:
+        page = quiet(open_page("detect"))
+        assert "Choose a scene first" in texts(page)
+        assert not page.metric
+
+    def test_no_bundle(self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LANDSLIDE_MODELS", str(home / "models"))
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        page.session_state["scene"] = (made.inputs(), "tiny")
+        assert "no model bundle" in texts(quiet(page.run()))
+
+    def test_loaded(self, with_run: Path) -> None:
+        page = quiet(open_page("detect"))
+        assert "Simulated data" in page.title[0].value
+        assert [m.label for m in page.metric] == [
+            "Landslide",
+            "Uncertain",
+            "Stable",
+            "Filtered out",
+            "No data",
+        ]
+        assert sum(int(m.value) for m in page.metric) == 25
+        chances = page.dataframe[0].value["probability"].dropna()
+        assert chances.is_monotonic_decreasing
+        assert page.query_params["run"] == "tiny"
+        for way in ("verdict", "spread"):
+            page.segmented_control[0].set_value(way).run()
+            quiet(page)
+
+    def test_running_the_detector(self, home: Path, made: Run) -> None:
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        page.session_state["scene"] = (made.inputs(), "tiny")
+        page.run()
+        page.text_input[0].set_value("../my run")
+        page.button[0].click().run()
+        quiet(page)
+        assert (home / "my-run" / "run.json").is_file()
+        assert page.query_params["run"] == "my-run"
+        assert len(page.metric) == 5
+
+    def test_a_taken_name_is_refused(self, with_run: Path, made: Run) -> None:
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        page.session_state["scene"] = (made.inputs(), "tiny")
+        page.run()
+        page.text_input[0].set_value("tiny")
+        page.button[0].click().run()
+        assert "exists already" in quiet(page).error[0].value
+
+    @pytest.mark.parametrize("name", ["gone", "../../etc"])
+    def test_unknown_run(self, with_run: Path, name: str) -> None:
+        page = quiet(open_page("detect", run=name))
+        assert "no finished run" in page.error[0].value
+        assert page.selectbox[0].options == ["tiny"]  # and another can be chosen
+
+    def test_damaged_run(self, with_run: Path) -> None:
+        (with_run / "tiny" / "tiles.parquet").write_bytes(b"PAR1 no more")
+        page = quiet(open_page("detect"))
+        assert "does not read" in page.error[0].value
+
+
+class TestDecision:
+    def test_empty(self, home: Path) -> None:
+        page = quiet(open_page("decisions"))
+        assert "no run yet" in texts(page)
+
+    def test_loaded(self, with_run: Path) -> None:
+        page = quiet(open_page("decisions", run="tiny", tile="7"))
+        assert page.number_input[0].value == 7
+        assert page.query_params["tile"] == "7"
+        assert "Simulated data" in page.title[0].value
+        shown = texts(page)
+        assert "What the filter made of it" in shown
+        assert "2 members looked at the tile 8 ways each" in shown
+
+    def test_stepping_through_tiles(self, with_run: Path) -> None:
+        page = open_page("decisions", run="tiny")
+        assert page.button[0].disabled  # nothing is more probable than the first
+        first = page.number_input[0].value
+        page.button[1].click().run()
+        assert quiet(page).number_input[0].value != first
+        page.button[0].click().run()
+        assert quiet(page).number_input[0].value == first
+
+    def test_a_tile_that_is_not_there(self, with_run: Path) -> None:
+        page = quiet(open_page("decisions", run="tiny", tile="9999"))
+        assert page.number_input[0].value < 25
+
+    def test_bundle_gone(self, with_run: Path) -> None:
+        record = with_run / "tiny" / "run.json"
+        record.write_text(record.read_text().replace("models/default", "models/away"))
+        page = quiet(open_page("decisions", run="tiny"))
+        assert "models/away" in page.error[0].value
+
+
+def get(path: str, base: str = "") -> tuple[int, bytes]:
+    """Ask the routes for a path, as a server would: status and body."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()  # the browser never leaves
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(dict(message))
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+    }
+    asyncio.run(Starlette(routes=tiles.routes(base))(scope, receive, send))
+    return sent[0]["status"], b"".join(m.get("body", b"") for m in sent[1:])
+
+
+class TestRoutes:
+    @pytest.mark.parametrize("base", ["", "slides/app"])
+    def test_leaflet_and_overlay(self, with_run: Path, base: str) -> None:
+        root = f"/{base}" if base else ""
+        status, body = get(f"{root}/leaflet/leaflet.js", base)
+        assert (status, body[:12]) == (200, b"/* @preserve")
+        status, body = get(f"{root}/overlay/tiny/true-colour.webp", base)
+        assert (status, body[8:12]) == (200, b"WEBP")
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/overlay/other/true-colour.webp",
+            "/overlay/tiny/secrets.webp",
+            "/overlay/../tiny/true-colour.webp",
+            "/leaflet/../../scene.py",
+        ],
+    )
+    def test_nothing_else(self, with_run: Path, path: str) -> None:
+        assert get(path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("s2.tif", "s2"),
+        ("scl.tif", "s2"),
+        ("S2L2A/637U.tif", "s2"),
+        ("s1_desc_pre.tif", "desc_pre"),
+        ("S1-ASC-post_VV.tiff", "asc_post"),
+        ("after-descending.tif", "desc_post"),
+        ("S1RTC/637U.tif", None),
+        ("ascending.tif", None),
+        ("truth_mask.tif", None),
+    ],
+)
+def test_roles_in_names(name: str, role: str | None) -> None:
+    assert sources.guess_role(name) == role
+
+
+def test_files_of_several_places_are_left_to_the_user(tmp_path: Path) -> None:
+    files = [tmp_path / "here" / "s2.tif", tmp_path / "there" / "s2.tif"]
+    assert sources.guess_roles(files, tmp_path)["s2"] == []
+    assert sources.guess_roles(files[:1], tmp_path)["s2"] == files[:1]
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("s2.tif", "s2.tif"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\a b\\ü.tif", "_.tif"),
+        (".hidden", "hidden"),
+        ("..", "file"),
+        ("x" * 300 + ".tif", "x" * 116 + ".tif"),
+    ],
+)
+def test_uploaded_names_are_made_safe(name: str, safe: str) -> None:
+    assert sources.safe_name(name) == safe
+
+
+def test_past_1500_tiles_the_dropped_ones_are_left_out(made: Run) -> None:
+    frame = made.tiles.sample(map.MOST_DRAWN + 1, replace=True, random_state=0)
+    assert len(map.drawn(made.tiles)) == len(made.tiles)
+    assert set(map.drawn(frame)["verdict"]) <= {"landslide", "uncertain", "stable"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("red_mean", 512.0, ("Red: mean", "0.051 reflectance")),
+        ("desc_vv_diff_std", 2.04, ("Descending VV change: standard deviation", "2.0 dB")),
+        ("asc_ratio_post_mean", -6.5, ("Ascending VV − VH after: mean", "−6.5 dB")),
+        ("passes_vh_diff_mean", 0.5, ("Ascending minus descending, VH change: mean", "0.5 dB")),
+        ("red_nir_contrast", -0.3, ("Red to near infrared: contrast", "−0.30")),
+        ("ndvi_dn_max", 0.81, ("NDVI: highest value", "0.81")),
+        ("desc_vh_change", 1.5, ("Descending VH: roughness of change", "1.50")),
+        ("nir_skew", float("nan"), ("Near infrared: skewness", "no data")),
+    ],
+)
+def test_features_in_words(name: str, value: float, words: tuple[str, str]) -> None:
+    assert (wording.feature(name), wording.feature_value(name, value)) == words
+
+
+def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> TileExplanation:
+    votes = np.full((10, 8), 0.2, np.float32)
+    votes[:8] = 0.9
+    return TileExplanation(
+        pixels=np.zeros((12, 64, 64), np.float32),
+        cloud=np.zeros((64, 64), np.bool_),
+        features={},
+        contributions=[],
+        bias=0.0,
+        filter_score=score,
+        filter_threshold=threshold,
+        votes=votes,
+        member_thresholds=np.full(10, 0.5, np.float32),
+        views=("0°",) * 8,
+        verdict=verdict,
+        probability=0.76,
+        spread=0.28,
+    )
+
+
+def test_verdicts_in_words() -> None:
+    said = wording.verdict(explanation("landslide"))
+    assert said.startswith("64 of 80 votes say landslide. The mean probability is 0.76")
+    dropped = wording.verdict(explanation("filtered_out", 0.0123))
+    assert dropped.startswith("The negative filter gave 0.01, under its threshold of 0.02")
+    assert "Too few valid pixels" in wording.verdict(explanation("no_data"))
+    assert "drops nothing" in wording.filter_sentence(explanation("stable", 0.4, -np.inf))
+
+
+def test_small_figures_keep_their_meaning() -> None:
+    assert [wording.number(v) for v in (0.876, 0.0031, 0.0001, 0.0, float("nan"))] == [
+        "0.88",
+        "0.0031",
+        "under 0.0005",
+        "0.00",
+        "–",
+    ]
+
+
+def test_inputs_by_role() -> None:
+    given = sources.inputs_from({"s2": [Path("a")], "asc_post": [Path("b")]})
+    assert given == SceneInputs(s2=(Path("a"),), asc_post=(Path("b"),))

@@ -1,0 +1,168 @@
+"""The app in a real browser: map, click, decision, a run; and nothing asked of the internet."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Frame, Page, expect, sync_playwright
+from tiny import write_tiny_run
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on the PATH: apt-get install chromium"
+)
+ROOT = Path(__file__).parents[1]
+ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+WAIT = 60_000  # ms
+expect.set_options(timeout=WAIT)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a scene, a bundle and a run."""
+    folder = tmp_path_factory.mktemp("browser")
+    write_tiny_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["", "slides"])
+def address(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
+    """`streamlit run app.py` on a free port, at the root and under a base path."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command += ["--server.headless=true", f"--server.baseUrlPath={request.param}"]
+    settings = {
+        "LANDSLIDE_RUNS": str(home / "runs"),
+        "LANDSLIDE_MODELS": str(home / "models"),
+        "LANDSLIDE_DATA": str(home / "scene"),
+    }
+    base = f"http://localhost:{port}/{request.param}".rstrip("/")
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_for(f"{base}/_stcore/health", server, home / "server.log")
+            yield base
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = monotonic() + 60
+    while monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=2)
+        except OSError:
+            sleep(0.2)
+        else:
+            return
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    """A browser page; on leaving, every address it asked for must have been the server's."""
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": 1440, "height": 1400})
+        context.on("request", lambda request: asked.append(request.url))
+        opened = context.new_page()
+        opened.on("websocket", lambda socket: asked.append(socket.url))
+        opened.set_default_timeout(WAIT)
+        yield opened
+        browser.close()
+    hosts = {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
+    assert hosts == {"localhost"}
+
+
+def map_frame(page: Page) -> Frame:
+    """The map's frame, once Leaflet has drawn its picture and its tiles."""
+    element = page.locator("iframe[title*='st_folium']").element_handle()
+    assert element is not None
+    frame = element.content_frame()
+    assert frame is not None
+    frame.wait_for_function(
+        "() => [...document.querySelectorAll('.leaflet-image-layer')].some(i => i.naturalWidth > 9)"
+        " && Object.values(window.map._layers).filter(l => l.feature && l._path !== 0).length > 9",
+        timeout=WAIT,
+    )
+    return frame
+
+
+def point_of(frame: Frame, tile: int) -> tuple[float, float]:
+    """Where a tile's middle is on the map, in pixels."""
+    x, y = frame.evaluate(
+        """tile => {
+            const layer = Object.values(map._layers)
+                .find(l => l.feature && l.feature.properties.tile_id === tile);
+            const at = map.latLngToContainerPoint(layer.getBounds().getCenter());
+            return [at.x, at.y];
+        }""",
+        tile,
+    )
+    return x, y
+
+
+def test_map_click_and_decision(page: Page, address: str) -> None:
+    page.goto(f"{address}/?run=tiny")
+    frame = map_frame(page)
+    assert frame.evaluate("L.version") == "1.9.4"
+    x, y = point_of(frame, 12)
+    page.locator("iframe[title*='st_folium']").click(position={"x": x, "y": y})
+    expect(page.get_by_text("Tile 12", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Open decision").click()
+    expect(page.get_by_role("heading", name="What the ensemble voted")).to_be_visible()
+    expect(page.get_by_label("Tile", exact=True)).to_have_value("12")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    assert "tile=12" in page.url
+    page.reload()  # the address alone brings it back
+    expect(page.get_by_label("Tile", exact=True)).to_have_value("12")
+
+
+def test_moving_the_map_runs_no_script(page: Page, address: str) -> None:
+    page.goto(f"{address}/?run=tiny")
+    frame = map_frame(page)
+    page.wait_for_timeout(1500)
+    before = page.locator("[data-testid='stApp']").get_attribute("data-test-script-state")
+    page.evaluate(
+        """() => { window.__runs = 0;
+            new MutationObserver(() => { window.__runs += 1; }).observe(
+                document.querySelector("[data-testid='stApp']"),
+                {attributes: true, attributeFilter: ["data-test-script-state"]}); }"""
+    )
+    frame.evaluate("map.panBy([80, 40]); map.setZoom(map.getZoom() + 1)")
+    page.wait_for_timeout(1500)
+    assert before == "notRunning"
+    assert page.evaluate("window.__runs") == 0
+
+
+def test_sample_to_verdicts(page: Page, address: str) -> None:
+    page.goto(f"{address}/scene")
+    page.get_by_text("Server files").click()
+    page.get_by_role("button", name="Go on to detection").click()
+    page.get_by_text("New run").click()
+    name = f"mine-{urlsplit(address).port}"
+    page.get_by_label("Name of the run").fill(name)
+    page.get_by_role("button", name="Run detection").click()
+    expect(page.get_by_text(f"Run {name}: one verdict a tile")).to_be_visible()
+    map_frame(page)
+    assert f"run={name}" in page.url
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="GeoPackage").click()
+    assert caught.value.suggested_filename == f"{name}-tiles.gpkg"
