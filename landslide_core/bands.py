@@ -1,4 +1,4 @@
-"""The one table of channels: order, unit, Sentinel band, normalisation."""
+"""The one table of channels: order, unit, Sentinel band, normalisation; the challenge's layout."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -59,6 +59,20 @@ def radar_band(role: str, polarisation: str) -> str:
     orbit_pass, time = role.split("_")
     return f"{orbit_pass}_{polarisation}_{time}"
 
+
+# How the challenge stores bands 1 to 12, in its patches (…, 64, 64, 12) and in its table. Its
+# description names red first and blue third; its own statistics say the reverse (docs/data.md
+# has the evidence). A difference is post − pre.
+STORED: Final = (
+    *("blue", "green", "red", "nir"),
+    *("desc_vv_post", "desc_vh_post", "desc_vv_diff", "desc_vh_diff"),
+    *("asc_vv_post", "asc_vh_post", "asc_vv_diff", "asc_vh_diff"),
+)
+STORED_INDEX: Final[dict[str, int]] = {name: i for i, name in enumerate(STORED)}
+
+# What ESA adds to Sentinel-2 numbers since processing baseline 04.00 (January 2022). It is still
+# in the challenge's: over its 5,717 patches the optical minima pile up at about 1,000.
+ADDED: Final = 1000.0
 
 # Channel slices of the network's three branches, into (13, h, w).
 OPTICAL_CHANNELS: Final = slice(0, 5)

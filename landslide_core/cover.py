@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from .bands import PIXEL
-from .terrain import Terrain, fractal
+from landslide_core.bands import PIXEL
+from landslide_core.terrain import Terrain, fractal
 
 
 class Kind(IntEnum):

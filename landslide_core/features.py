@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landslide_core.bands import BAND_NAMES, INDEX, OPTICAL
+from landslide_core.bands import ADDED, BAND_NAMES, INDEX, OPTICAL, STORED
 
 Floats = NDArray[np.float32]
 
@@ -26,23 +26,10 @@ DN_INDICES: Final = ("bndvi_dn", "ndwi_dn")  # as in the challenge's table, offs
 LAYERS: Final = (*BAND_NAMES, *DIFFERENCES, *RATIOS, *INDICES, *DN_INDICES)
 FEATURES: Final = tuple(f"{layer}_{statistic}" for layer in LAYERS for statistic in STATISTICS)
 
-TABLE_OFFSET: Final = 1000.0  # BOA_ADD_OFFSET still in the challenge's optical numbers
-# The table's columns by layer: bands 1-12 in its own order, then the two indices. Its first
-# band is blue and its third red, whatever its description says (docs/data.md has the
-# evidence), so what it calls NDVI is the blue index (NIR − blue)/(NIR + blue).
+# The table's columns by layer: bands 1-12 in their stored order, then the two indices. Its first
+# band is blue, so what it calls NDVI is the blue index (NIR − blue)/(NIR + blue).
 TABLE_LAYERS: Final[dict[str, str]] = {
-    "blue": "band1",
-    "green": "band2",
-    "red": "band3",
-    "nir": "band4",
-    "desc_vv_post": "band5",
-    "desc_vh_post": "band6",
-    "desc_vv_diff": "band7",
-    "desc_vh_diff": "band8",
-    "asc_vv_post": "band9",
-    "asc_vh_post": "band10",
-    "asc_vv_diff": "band11",
-    "asc_vh_diff": "band12",
+    **{name: f"band{i}" for i, name in enumerate(STORED, 1)},
     "bndvi_dn": "ndvi",
     "ndwi_dn": "ndwi",
 }
@@ -65,7 +52,7 @@ def layer(pixels: Floats, name: str) -> Floats:
     if name in RATIOS:  # VV/VH is a difference in dB
         orbit_pass, _, time = name.split("_")
         return band(f"{orbit_pass}_vv_{time}") - band(f"{orbit_pass}_vh_{time}")
-    offset = TABLE_OFFSET if name in DN_INDICES else 0.0
+    offset = ADDED if name in DN_INDICES else 0.0
     red, green, blue, nir = (band(key) + np.float32(offset) for key in OPTICAL)
     match name:
         case "ndvi":  # Rouse et al. 1974
@@ -158,7 +145,7 @@ def features_from_table(table: pd.DataFrame) -> pd.DataFrame:
             if name in OPTICAL and statistic in ("mean", "min", "max"):
                 if statistic == "min":  # DN 0 is no data: the least valid value is not known
                     column = np.where(column == 0, np.nan, column)
-                column = column - np.float32(TABLE_OFFSET)
+                column = column - np.float32(ADDED)
             columns[f"{name}_{statistic}"] = column.astype(np.float32)
     return pd.DataFrame(columns, index=table.index)
 
@@ -176,7 +163,7 @@ def filter_features(base: pd.DataFrame) -> pd.DataFrame:
         new[f"{name}_range"] = base[f"{name}_max"] - base[f"{name}_min"]
         # Optical levels are compared with the offset left in: without it the mean of a dark
         # tile crosses zero and the quotient means nothing.
-        level = base[f"{name}_mean"] + (TABLE_OFFSET if name in OPTICAL else 0.0)
+        level = base[f"{name}_mean"] + (ADDED if name in OPTICAL else 0.0)
         new[f"{name}_variation"] = base[f"{name}_std"] / level.abs().clip(lower=1e-3)
     for orbit_pass in PASSES:
         for pol in ("vv", "vh"):
@@ -196,6 +183,6 @@ def filter_features(base: pd.DataFrame) -> pd.DataFrame:
                 )
     for i, one in enumerate(OPTICAL):
         for other in OPTICAL[i + 1 :]:
-            a, b = (base[f"{band}_mean"] + TABLE_OFFSET for band in (one, other))
+            a, b = (base[f"{band}_mean"] + ADDED for band in (one, other))
             new[f"{one}_{other}_contrast"] = (a - b) / (a + b).clip(lower=1.0)
     return pd.concat([base, pd.DataFrame(new, index=base.index)], axis=1).astype(np.float32)

@@ -22,10 +22,12 @@ from landslide_core.grid import Grid, Window
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.floating]
-Unit = Literal["reflectance", "linear", "db", "class"]
+Unit = Literal["reflectance", "linear", "amplitude", "db", "class"]
+POWER: Final = ("linear", "amplitude")  # as stored; read as linear power
 
-# The block cache is GDAL's own and bounded, so that memory doesn't grow with the scene: it only
-# has to hold one row of blocks of each file, so that the next strip finds them decoded.
+# GDAL's block cache is bounded, so that memory doesn't grow with the scene. It holds one row of
+# 512-pixel blocks of all twelve bands up to some 3,000 pixels of width, and the next strip finds
+# them decoded. In wider scenes, full tiles among them, strips decode their blocks anew: slower.
 GDAL_OPTIONS: Final = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
 
 LATTICE: Final = 32  # pixels between exactly projected points; straight between, to 1e-3 pixels
@@ -43,7 +45,7 @@ class BandSource:
     geobox: GeoBox  # the file's own grid
     resolution: float  # m, the pixel's longer side on the ground
     unit: Unit
-    scale: float = 1.0  # to reflectance × 10⁴, dB, linear power or class
+    scale: float = 1.0  # to reflectance × 10⁴, dB, linear power, amplitude or class
     offset: float = 0.0
     nodata: float | None = None
     masked: bool = False  # the file carries a mask band
@@ -57,31 +59,33 @@ def within(part: Window, window: Window) -> tuple[slice, slice]:
 
 def to_db(power: NDArray[Any]) -> Floats:
     """Linear power (> 0 or NaN) to dB: 10·log10."""
-    decibels: Floats = (10.0 * np.log10(power)).astype(np.float32)
-    return decibels
+    return np.asarray(10.0 * np.log10(power), np.float32)
 
 
 def from_db(decibels: NDArray[Any]) -> Floats:
     """Decibels to linear power: 10^(dB/10)."""
-    power: Floats = (10.0 ** (decibels / 10.0)).astype(np.float32)
-    return power
+    return np.asarray(10.0 ** (decibels / 10.0), np.float32)
 
 
 def physical(source: BandSource, stored: NDArray[Any]) -> Floats:
-    """Stored numbers to the source's unit, float32; no data (0 among it) is NaN.
+    """Stored numbers to the source's unit, float32, amplitude to its power; no data is NaN.
 
-    No data is found before scale and offset, which would turn it into an ordinary value. Zero
-    is no data in every unit: Sentinel-2 DN 0 by definition, linear power 0 has no logarithm, and
-    a float dB of exactly 0 is a fill.
+    No data is found before scale and offset, which would turn it into an ordinary value. Zero is
+    no data: Sentinel-2 DN 0 by definition, power 0 has no logarithm. In dB it is an ordinary
+    value, and a fill only where the file declares no other one.
     """
-    valid = np.isfinite(stored) & (stored != 0)
+    valid = np.isfinite(stored)
+    if source.unit != "db" or source.nodata is None:
+        valid &= stored != 0
     if source.nodata is not None:
         valid &= stored != source.nodata
     values = stored.astype(np.float32)
     if (source.scale, source.offset) != (1.0, 0.0):
         values = values * np.float32(source.scale) + np.float32(source.offset)
-    if source.unit == "linear":
+    if source.unit in POWER:
         valid &= values > 0
+    if source.unit == "amplitude":
+        values = values * values
     if source.unit == "reflectance":
         valid &= values > REFLECTANCE_FLOOR
     if source.unit == "db":
@@ -115,8 +119,7 @@ def whole_shift(geobox: GeoBox, grid: Grid) -> tuple[int, int] | None:
     if geobox.crs != grid.geobox.crs:
         return None
     to_raster: Affine = ~geobox.transform @ grid.transform
-    corners = [to_raster @ (x, y) for x, y in ((0, 0), (grid.width, grid.height))]
-    (left, top), (right, bottom) = corners
+    (left, top), (right, bottom) = (to_raster @ xy for xy in ((0, 0), (grid.width, grid.height)))
     col, row = round(left), round(top)
     gaps = (left - col, top - row, right - col - grid.width, bottom - row - grid.height)
     straight = abs(to_raster.b) + abs(to_raster.d) < 1e-9
@@ -131,7 +134,7 @@ def _copy(sources: Sequence[BandSource], window: Window) -> Floats:
     if part.height and part.width:
         rows, cols = within(part, window)
         for plane, source, values in zip(out, sources, _decode(sources, part), strict=True):
-            plane[rows, cols] = to_db(values) if source.unit == "linear" else values
+            plane[rows, cols] = to_db(values) if source.unit in POWER else values
     return out
 
 
@@ -156,8 +159,7 @@ def _resample(sources: Sequence[BandSource], grid: Grid, window: Window) -> Floa
     points = 1 if nearest else max(1, math.ceil(PIXEL / sources[0].resolution - 0.3))
     centres = (np.arange(points) + 0.5) / points
     pick = _nearest if nearest else _bilinear
-    total = np.zeros_like(out)
-    count = np.zeros_like(out)
+    total, count = np.zeros_like(out), np.zeros_like(out)
     for down in centres:
         for right in centres:
             rows, cols = lattice.at(window, down, right)
@@ -167,7 +169,7 @@ def _resample(sources: Sequence[BandSource], grid: Grid, window: Window) -> Floa
             count += valid
     np.divide(total, count, out=out, where=count > 0)
     for plane, source in zip(out, sources, strict=True):
-        if source.unit in ("linear", "db"):
+        if source.unit in (*POWER, "db"):
             plane[:] = to_db(plane)
     return out
 
@@ -261,10 +263,9 @@ def _bilinear(planes: Floats, rows: Doubles, cols: Doubles) -> Floats:
 
 def _weighted(values: Floats, neighbours: Sequence[tuple[NDArray[np.int64], Floats]]) -> Floats:
     """Sum of values at flat positions times their shares."""
-    flat = values.ravel()
     total = np.zeros(neighbours[0][0].shape, np.float32)
     for place, share in neighbours:
-        total += flat.take(place) * share
+        total += values.take(place) * share
     return total
 
 

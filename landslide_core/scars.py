@@ -11,9 +11,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from shapely import Polygon, affinity, buffer, convex_hull, multipolygons, points, union_all
 
-from .bands import PIXEL
-from .cover import Cover, Kind
-from .terrain import Floats, Terrain, fractal
+from landslide_core.bands import PIXEL
+from landslide_core.cover import Cover, Kind
+from landslide_core.terrain import Floats, Terrain, fractal
 
 SHORTEST, LONGEST = 80.0, 1200.0  # m
 BORDER = 20  # pixels kept free, so that no scar is cut by the scene's edge

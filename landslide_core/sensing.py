@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .cover import Cover, Kind
-from .scars import Scars
-from .terrain import Floats, Terrain, fractal
+from landslide_core.cover import Cover, Kind
+from landslide_core.scars import Scars
+from landslide_core.terrain import Floats, Terrain, fractal
 
 # Red, green, blue, near infrared reflectance × 10⁴ and its relative spread from place to place.
 # Typical Sentinel-2 L2A values; compare the ECOSTRESS library (Meerdink et al. 2019).

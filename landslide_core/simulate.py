@@ -13,12 +13,12 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.warp import calculate_default_transform, reproject
 
-from .bands import INDEX, PIXEL, POLARISATIONS, RADAR_ROLES, TILE, radar_band
-from .cover import make_cover
-from .errors import SceneTooSmall
-from .scars import make_scars
-from .sensing import FLOOR, make_atmosphere, optical, radar
-from .terrain import make_terrain
+from landslide_core.bands import INDEX, PIXEL, POLARISATIONS, RADAR_ROLES, TILE, radar_band
+from landslide_core.cover import make_cover
+from landslide_core.errors import SceneTooSmall
+from landslide_core.scars import make_scars
+from landslide_core.sensing import FLOOR, make_atmosphere, optical, radar
+from landslide_core.terrain import make_terrain
 
 Floats = NDArray[np.floating]
 

@@ -8,7 +8,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .bands import PIXEL
+from landslide_core.bands import PIXEL
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]

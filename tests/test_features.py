@@ -5,7 +5,7 @@ import pytest
 from conftest import balanced, raw_patches, table_of
 from scipy import stats
 
-from landslide_core.bands import BAND_NAMES, INDEX
+from landslide_core.bands import BAND_NAMES, INDEX, STORED
 from landslide_core.features import (
     FEATURES,
     LAYERS,
@@ -165,7 +165,9 @@ def test_the_label_is_no_feature(table, features):
 
 
 def test_table_layers_are_the_bands_as_the_table_orders_them():
+    assert [TABLE_LAYERS[name] for name in STORED] == [f"band{i}" for i in range(1, 13)]
     stored = [name for name, column in TABLE_LAYERS.items() if column.startswith("band")]
+    assert tuple(stored) == STORED
     assert stored == [
         *("blue", "green", "red", "nir"),
         *("desc_vv_post", "desc_vh_post", "desc_vv_diff", "desc_vh_diff"),

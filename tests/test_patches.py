@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from landslide_core.bands import INDEX
+from landslide_core.bands import INDEX, STORED
 from landslide_core.errors import BadPatch, DatasetError, MissingLabels
 from landslide_core.readers.patches import (
-    STORED,
     list_patches,
     read_labels,
     read_patch,
@@ -137,12 +136,17 @@ def test_labels(tmp_path):
     assert read_labels(path) == {"ID_A": 1, "007": 0}
 
 
-@pytest.mark.parametrize("text", ["", "ID,class\nA,1\n", "ID,label\nA,2\n", "ID,label\nA,1\nA,0\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "ID,class\nA,1\n", "ID,label\nA,2\n", "ID,label\nA,1\nA,0\n", "ID,label\nA,1\nB,1,0\n"],
+    ids=["empty", "no label", "two", "twice", "ragged"],
+)
 def test_wrong_labels_are_refused(tmp_path, text):
     path = tmp_path / "labels.csv"
     path.write_text(text)
-    with pytest.raises(MissingLabels, match=r"labels\.csv.*needed"):
+    with pytest.raises(MissingLabels, match=r"labels\.csv.*needed") as caught:
         read_labels(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_label_file_is_refused(tmp_path):

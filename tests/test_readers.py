@@ -147,6 +147,60 @@ def test_20_m_alone_gets_a_10_m_grid_around_it(tmp_path):
     assert grid.shape == (160, 160)
 
 
+@pytest.mark.parametrize("size", [6, 6.5])
+def test_60_m_is_read_with_a_warning(tmp_path, size):
+    coarse = ORIGIN @ Affine.scale(size)
+    path = named(tmp_path / "s2.tif", optical(), ("B04", "B03", "B02", "B08"), transform=coarse)
+    scene = open_scene(SceneInputs(s2=(path,)))
+    assert scene.grid.transform == ORIGIN
+    assert scene.grid.shape == (80 * size, 80 * size)
+    assert np.isfinite(whole(scene)[:4, 2:-2, 2:-2]).all()
+    assert any(
+        warning.startswith("B04, B03, B02, B08 have 60 m pixels") for warning in scene.warnings
+    )
+
+
+def test_one_band_or_a_pass_of_60_m_is_warned_of_too(tmp_path):
+    coarse = ORIGIN @ Affine.scale(6)
+    for plane, name in zip(optical(3), ("B03", "B02", "B08"), strict=True):
+        write(tmp_path / f"T45_{name}_10m.tif", plane[None])
+    write(tmp_path / "T45_B04_60m.tif", optical(1, 14), coarse)
+    path = write(tmp_path / "x_VV.tif", radar(1), coarse)
+    warnings = open_scene(SceneInputs(s2=(tmp_path,), desc_post=(path,))).warnings
+    words = "has 60 m pixels; the model was made for 10 m: expect missed landslides."
+    assert f"B04 {words}" in warnings
+    assert f"desc_post VV {words}" in warnings
+
+
+@pytest.mark.parametrize("size", [6, 25])
+def test_coarse_scene_classes_never_refuse_a_scene(tmp_path, s2, size):
+    classes = np.full((1, 14, 14), 9, np.uint8)
+    write(tmp_path / "x_SCL_60m.tif", classes, ORIGIN @ Affine.scale(size))
+    scene = open_scene(SceneInputs(s2=(s2, tmp_path / "x_SCL_60m.tif")))
+    assert scene.read_cloud(Window(0, 0, 80, 80)).all()
+    assert not any("60 m" in warning for warning in scene.warnings)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "{safe}", "{safe}/GRANULE/L2A_T45/IMG_DATA", "{safe}/GRANULE"]
+)
+def test_a_safe_its_image_folder_or_the_folder_around_it(tmp_path, given):
+    safe = "S2A_MSIL2A_20200101T000000_N0214_R001_T45RUM.SAFE"
+    images = tmp_path / safe / "GRANULE/L2A_T45/IMG_DATA"
+    masks = tmp_path / safe / "GRANULE/L2A_T45/QI_DATA"
+    for folder in (images / "R10m", images / "R20m", masks):
+        folder.mkdir(parents=True)
+    pixels = optical()
+    for plane, name in zip(pixels, ("B04", "B03", "B02", "B08"), strict=True):
+        write(images / f"R10m/T45_{name}_10m.tif", plane[None])
+    classes = np.full((1, 40, 40), 4, np.uint8)
+    write(images / "R20m/T45_SCL_20m.tif", classes, ORIGIN @ Affine.scale(2))
+    write(masks / "MSK_B04.tif", pixels[:1])
+    scene = open_scene(SceneInputs(s2=(tmp_path / given.format(safe=safe),)))
+    np.testing.assert_array_equal(whole(scene)[:4], pixels)
+    assert len(scene.inputs) == 5
+
+
 def test_side_by_side_products_make_one_scene(tmp_path):
     names = ("B04", "B03", "B02", "B08")
     left = named(tmp_path / "a.tif", optical(), names)
@@ -263,6 +317,79 @@ def test_linear_power_becomes_db(tmp_path):
     assert "linear" in decided(scene, "VH unit")
 
 
+HYP3 = "S1A_IW_20180128T161201_DVP_RTC30_G_{}_FD6A"
+
+
+def one_pol(path, decibels, unit="db", polarisation="VV", tags=None, band_unit=None):
+    """A file of one polarisation with the numbers in a unit, and what it says of them."""
+    power = 10 ** (decibels / 10)
+    numbers = {"db": decibels, "linear": power, "amplitude": np.sqrt(power)}[unit]
+    write(path, numbers[None].astype(np.float32))
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(**(tags or {}))
+        file.descriptions = (polarisation,)
+        if band_unit:
+            file.units = (band_unit,)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "band_unit"),
+    [
+        ("x_VV", {"UNITS": "amplitude"}, None),
+        ("x_VV", {"units": "Linear amplitude (gamma0)"}, None),
+        ("x_VV", {"unit": "amplitude"}, None),
+        ("x_VV", {}, "amplitude"),
+        (f"{HYP3.format('gauned')}_VV", {}, None),
+        (f"{HYP3.format('sawfcm')}_VV", {}, None),
+        ("gamma0_amplitude_VV", {}, None),
+    ],
+)
+def test_known_amplitude_is_squared(tmp_path, name, tags, band_unit):
+    decibels = radar(1)[0]
+    path = one_pol(tmp_path / f"{name}.tif", decibels, "amplitude", tags=tags, band_unit=band_unit)
+    scene = open_scene(SceneInputs(desc_pre=(path,)))
+    np.testing.assert_allclose(whole(scene)[INDEX["desc_vv_pre"]], decibels, atol=1e-4)
+    assert "amplitude, squared" in decided(scene, "VV unit")
+    evidence = next(d.found for d in scene.decisions if "VV unit" in d.subject)
+    assert "UNIT" in evidence or "unit" in evidence or "name" in evidence
+    assert not any("amplitude" in warning for warning in scene.warnings)
+
+
+@pytest.mark.parametrize(("scale", "unit"), [("p", "linear"), ("d", "db")])
+def test_hyp3_names_state_power_and_db(tmp_path, scale, unit):
+    decibels = radar(1, mean=-4)[0].clip(max=-0.1)  # bright, but the name vouches for it
+    path = tmp_path / f"{HYP3.format(f'g{scale}uned')}_VV.tif"
+    scene = open_scene(SceneInputs(desc_pre=(one_pol(path, decibels, unit),)))
+    np.testing.assert_allclose(whole(scene)[INDEX["desc_vv_pre"]], decibels, atol=1e-4)
+    assert "HyP3" in next(d.found for d in scene.decisions if "VV unit" in d.subject)
+    assert not any("amplitude" in w or "contradict" in w for w in scene.warnings)
+
+
+@pytest.mark.parametrize(
+    ("polarisation", "mean", "unit", "warned"),
+    [
+        *(("VV", -11, "amplitude", True), ("VH", -18, "amplitude", True)),
+        *(("VV", -11, "linear", False), ("VH", -18, "linear", False)),
+        *(("VV", -7, "linear", False), ("VH", -12, "linear", False)),
+        *(("VV", -5, "db", False), ("VH", -9, "db", False)),
+    ],
+)
+def test_very_high_power_may_be_amplitude(tmp_path, polarisation, mean, unit, warned):
+    path = one_pol(tmp_path / "x.tif", radar(1, mean=mean)[0], unit, polarisation)
+    warnings = open_scene(SceneInputs(desc_pre=(path,))).warnings
+    assert any("it may be amplitude" in warning for warning in warnings) == warned
+
+
+@pytest.mark.parametrize(("said", "unit"), [("dB", "linear"), ("linear power", "db")])
+def test_numbers_that_contradict_the_file_are_warned_of(tmp_path, said, unit):
+    decibels = radar(1)[0]
+    path = one_pol(tmp_path / "x.tif", decibels, unit, tags={"UNITS": said})
+    scene = open_scene(SceneInputs(desc_pre=(path,)))
+    np.testing.assert_allclose(whole(scene)[INDEX["desc_vv_pre"]], decibels, atol=1e-4)
+    assert any(f"contradict its tag UNITS '{said}'" in warning for warning in scene.warnings)
+
+
 def test_scaled_whole_numbers_are_db(tmp_path):
     decibels = radar()
     path = write(tmp_path / "s1.tif", (decibels * 100).astype(np.int16))
@@ -347,6 +474,35 @@ def test_partial_cover_is_warned_of_and_none_is_refused(tmp_path, s2):
             open_scene(SceneInputs(s2=(s2,), desc_post=(away,)))
 
 
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        ("EPSG:4326", Affine(1e-4, 0, 84.2, 0, -1e-4, 28.1)),
+        ("EPSG:3857", Affine(11.3, 0, 9_370_000, 0, -11.3, 3_260_000)),
+        (
+            "EPSG:32645",
+            Affine.translation(4e5, 3.1e6) @ Affine.rotation(30) @ Affine.scale(10, -10),
+        ),
+    ],
+    ids=["degrees", "web mercator", "rotated"],
+)
+@pytest.mark.parametrize("with_optical", [True, False])
+def test_an_image_covers_itself_in_any_projection(tmp_path, crs, transform, with_optical):
+    names = ("B04", "B03", "B02", "B08")
+    more = {"transform": transform, "crs": crs}
+    s2 = (named(tmp_path / "x.tif", optical(size=300), names, **more),) if with_optical else ()
+    path = write(tmp_path / "s1.tif", radar(size=300), **more)
+    warnings = open_scene(SceneInputs(s2=s2, desc_post=(path,), desc_pre=(path,))).warnings
+    assert not any("covers" in warning for warning in warnings)
+    half = write(
+        tmp_path / "half.tif", radar(size=300), transform @ Affine.translation(150, 0), crs
+    )
+    warnings = open_scene(SceneInputs(s2=s2, desc_post=(path,), desc_pre=(half,))).warnings
+    assert [w.partition(";")[0] for w in warnings if "covers" in w] == [
+        "desc_pre covers 50% of the scene"
+    ]
+
+
 def refused(tmp_path, s2, s1, case):
     """Inputs that are no scene, by case."""
     names = ("B04", "B03", "B02", "B08")
@@ -376,9 +532,31 @@ def refused(tmp_path, s2, s1, case):
         return SceneInputs(desc_post=(write(tmp_path / "x.tif", radar(3)),))
     if case == "no crs":
         return SceneInputs(s2=(named(tmp_path / "x.tif", optical(), names, crs=None),))
-    if case == "60 m":
-        coarse = ORIGIN @ Affine.scale(6)
-        return SceneInputs(s2=(named(tmp_path / "x.tif", optical(), names, transform=coarse),))
+    if case == "250 m":
+        safe = tmp_path / "S2_COARSE.SAFE"
+        (safe / "GRANULE/L2A/IMG_DATA").mkdir(parents=True)
+        path, coarse = safe / "GRANULE/L2A/IMG_DATA/x.tif", ORIGIN @ Affine.scale(25)
+        named(path, optical(), names, transform=coarse)
+        return SceneInputs(s2=(safe,))
+    if case == "local crs":
+        local = 'LOCAL_CS["site",UNIT["metre",1]]'
+        return SceneInputs(s2=(named(tmp_path / "x.tif", optical(), names, crs=local),))
+    if case in ("nowhere", "past the pole", "far in degrees"):
+        crs, transform = {
+            "nowhere": ("EPSG:32645", Affine(10, 0, 5e9, 0, -10, 3e9)),
+            "past the pole": ("EPSG:4326", Affine(1e-4, 0, 90, 0, -1e-4, 500)),
+            "far in degrees": ("EPSG:4326", Affine(10, 0, 500_000, 0, -10, 50)),
+        }[case]
+        return SceneInputs(desc_post=(write(tmp_path / "x.tif", radar(), transform, crs),))
+    if case in ("radar SAFE", "radar SAFE in a folder"):
+        safe = tmp_path / "in" / "S1A_IW_GRDH_1SDV_20200708T182643.SAFE"
+        (safe / "measurement").mkdir(parents=True)
+        (safe / "measurement/s1a-iw-grd-vv.tiff").touch()
+        return SceneInputs(desc_post=(safe if case == "radar SAFE" else safe.parent,))
+    if case == "two SAFEs":
+        for name in ("S2A_1.SAFE", "S2A_2.SAFE"):
+            (tmp_path / "in" / name).mkdir(parents=True)
+        return SceneInputs(s2=(tmp_path / "in",))
     if case == "all no data":
         return SceneInputs(s2=(named(tmp_path / "x.tif", 0 * optical(), names),), desc_post=())
     if case == "small":
@@ -406,7 +584,14 @@ def refused(tmp_path, s2, s1, case):
         ("wrong mapping", MissingBands, "4 bands and 2 names"),
         ("no polarisation", MissingBands, "neither VV nor VH"),
         ("no crs", MissingCRS, "no georeference|reference system"),
-        ("60 m", GridMismatch, "pixels of 60 m"),
+        ("local crs", MissingCRS, "local coordinate system"),
+        ("nowhere", MissingCRS, "nowhere on Earth"),
+        ("past the pole", MissingCRS, "nowhere on Earth"),
+        ("far in degrees", MissingCRS, "nowhere on Earth"),
+        ("250 m", GridMismatch, "pixels of 250 m"),
+        ("radar SAFE", MissingCRS, r"ground range product: terrain-correct it \(e.g. SNAP, HyP3\)"),
+        ("radar SAFE in a folder", MissingCRS, "give the GeoTIFFs"),
+        ("two SAFEs", UnreadableRaster, "holds 2 products"),
         ("all no data", SceneTooSmall, "No valid pixel"),
         ("small", SceneTooSmall, "63×63"),
         ("preview", AmbiguousUnits, "8-bit"),

@@ -128,6 +128,31 @@ def test_nodata_fill_and_negative_power_are_no_data(tmp_path):
     np.testing.assert_allclose(vv[1:], -10.0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("nodata", "kept"), [(-9999, True), (np.nan, True), (0, False), (None, False)]
+)
+def test_zero_db_is_a_value_where_another_fill_is_declared(tmp_path, nodata, kept):
+    stored = np.full((1, 120, 200), -7.5, np.float32)
+    stored[0, 3, :5] = 0
+    stored[0, 4, 0] = -9999 if nodata is None else nodata
+    path = write(tmp_path / "vv.tif", stored, nodata=nodata)
+    vv = one_band(path, name="asc_vv_pre", unit="db", nodata=nodata).band("asc_vv_pre", ALL)
+    assert (vv[3, :5] == 0).all() == kept
+    assert np.isnan(vv[3, :5]).all() != kept
+    assert np.isnan(vv[4, 0])
+    assert (vv[5:] == -7.5).all()
+
+
+@pytest.mark.parametrize("shift", [0, 0.25])
+def test_amplitude_is_read_as_its_power(tmp_path, shift):
+    stored = np.full((1, 120, 200), 0.2, np.float32)
+    stored[0, 0] = 0
+    path = write(tmp_path / "vv.tif", stored, ORIGIN @ Affine.translation(shift, 0))
+    vv = one_band(path, name="asc_vv_pre", unit="amplitude").band("asc_vv_pre", ALL)
+    assert np.isnan(vv[0]).all()
+    np.testing.assert_allclose(vv[1:, 1:], 20 * np.log10(0.2), atol=1e-5)
+
+
 def test_a_mask_band_is_no_data(tmp_path):
     path = tmp_path / "red.tif"
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):

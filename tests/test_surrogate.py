@@ -20,6 +20,21 @@ from landslide_core.training.surrogate import (
 REAL_TABLE = Path(__file__).parents[2] / "shared" / "data" / "zindi" / "band_statistics.csv"
 BANDS = CHANNEL_NAMES[:12]
 ROWS = 5
+# Mean of each band of the first patch, pixels weighted by their place.
+WEIGHTED = [
+    3045419.625,
+    3106205.019,
+    3000339.516,
+    4284726.908,
+    -22072.428,
+    -22020.807,
+    -72.669,
+    -149.581,
+    -22247.728,
+    -22240.953,
+    317.097,
+    211.278,
+]
 
 
 def skewed_patches() -> np.ndarray:
@@ -207,3 +222,25 @@ def test_a_missing_or_empty_table_is_refused(tmp_path):
     for name in ("absent.csv", "empty.csv"):
         with pytest.raises(DatasetError, match="does not read"):
             read_table(tmp_path / name)
+
+
+def test_a_ragged_table_is_refused_in_one_line(tmp_path):
+    (tmp_path / "ragged.csv").write_text("ID,label\nA,1\nB,1,0\n")
+    with pytest.raises(DatasetError, match="does not read") as caught:
+        read_table(tmp_path / "ragged.csv")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_pixels_of_a_patch_stay_as_they_are(table):
+    """The layout is named in one place; moving it there, or changing it, must not move a pixel.
+
+    A digest of places and values, loose in the last digits, in which libraries differ.
+    """
+    patch = surrogate_patches(table.iloc[:1], seed=7)[0]
+    rows, cols = np.indices((64, 64))
+    weighted = (patch * (rows * 64 + cols + 1)[..., None]).mean(axis=(0, 1))
+    np.testing.assert_allclose(weighted, WEIGHTED, rtol=1e-5)
+
+
+def test_channels_are_named_as_in_the_table():
+    assert (*(f"band{i}" for i in range(1, 13)), "ndvi", "ndwi") == CHANNEL_NAMES

@@ -1,6 +1,6 @@
 """The files of all roles -> one scene, with every check made before anything is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -66,7 +66,7 @@ def open_scene(inputs: SceneInputs) -> Scene:
         if name in bands and _finest_optical(name, bands)
     )
     grid, choice = _grid([source.geobox for source in first], Path(first[0].path).name)
-    warnings += _coverage(readings, grid)
+    warnings += _coverage(readings, first, grid)
     warnings += _absences(inputs)
     return Scene(
         grid=grid,
@@ -137,21 +137,21 @@ def _outline(geobox: GeoBox, grid: Grid) -> Geometry:
     return geobox.footprint(grid.crs, npoints=50)
 
 
-def _coverage(readings: Mapping[str, Reading], grid: Grid) -> list[str]:
-    """Warnings for roles that cover less than 95 % of the scene.
+def _coverage(
+    readings: Mapping[str, Reading], first: Sequence[BandSource], grid: Grid
+) -> list[str]:
+    """Warnings for roles that cover less than 95 % of the image that gives the grid.
 
-    Raises GridMismatch for a role that doesn't touch it.
+    That image, not the grid: the upright box around a tilted image is larger. Raises GridMismatch
+    for a role that doesn't touch it.
     """
     warnings = []
+    image = _outlines(first, grid)
     for role, reading in readings.items():
         if not reading.bands:  # all no data, and said so
             continue
-        outlines = {source.geobox for sources in reading.bands.values() for source in sources}
-        covered: Geometry | None = None
-        for geobox in outlines:
-            outline = _outline(geobox, grid)
-            covered = outline if covered is None else covered | outline
-        share = (covered & grid.footprint()).area / grid.footprint().area if covered else 0.0
+        covered = _outlines(chain.from_iterable(reading.bands.values()), grid)
+        share = (covered & image).area / image.area
         if not share > 0:
             raise GridMismatch(
                 f"{role} covers 0 % of the scene ({grid.crs}); an overlap, best all of it, is "
@@ -162,6 +162,14 @@ def _coverage(readings: Mapping[str, Reading], grid: Grid) -> list[str]:
                 f"{role} covers {share:.0%} of the scene; the rest is carried as missing there."
             )
     return warnings
+
+
+def _outlines(sources: Iterable[BandSource], grid: Grid) -> Geometry:
+    """The outlines of sources together, in the grid's CRS."""
+    first, *others = (_outline(geobox, grid) for geobox in dict.fromkeys(s.geobox for s in sources))
+    for outline in others:
+        first = first | outline
+    return first
 
 
 def _absences(inputs: SceneInputs) -> list[str]:

@@ -8,21 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landslide_core.bands import BAND_NAMES, INDEX, OPTICAL, TILE
+from landslide_core.bands import ADDED, BAND_NAMES, INDEX, OPTICAL, STORED, STORED_INDEX, TILE
 from landslide_core.errors import BadPatch, DatasetError, MissingLabels
 from landslide_core.pixels import Floats
 
-# Band order of a patch file. The challenge's description names red first and blue third; its
-# own statistics say the reverse (docs/data.md has the evidence). A difference is post − pre.
-STORED: Final = (
-    *("blue", "green", "red", "nir"),
-    *("desc_vv_post", "desc_vh_post", "desc_vv_diff", "desc_vh_diff"),
-    *("asc_vv_post", "asc_vh_post", "asc_vv_diff", "asc_vh_diff"),
-)
 SHAPE: Final = (TILE, TILE, len(STORED))
-# The optical numbers still hold the +1,000 of processing baseline 04.00: over the challenge's
-# 5,717 patches the minima pile up at about 1,000.
-ADDED: Final = 1000.0
+
+
+def one_line(error: BaseException) -> str:
+    """An error's own words in one line; pandas and NumPy use several."""
+    return " ".join(str(error).split())
 
 
 def list_patches(folder: Path) -> list[Path]:
@@ -44,7 +39,7 @@ def read_patch(path: Path) -> Floats:
     try:
         raw = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise _bad(path, f"is not a readable array ({error})") from error
+        raise _bad(path, f"is not a readable array ({one_line(error)})") from error
     if not isinstance(raw, np.ndarray):
         raw.close()
         raise _bad(path, "holds several arrays")
@@ -71,7 +66,7 @@ def to_bands(raw: NDArray[Any]) -> Floats:
 
     Optical DN 0 becomes NaN, before the offset is taken out; pre = post − difference.
     """
-    stored = {name: raw[..., i] for i, name in enumerate(STORED)}
+    stored = {name: raw[..., i] for name, i in STORED_INDEX.items()}
     bands = np.empty((*raw.shape[:-3], len(BAND_NAMES), *raw.shape[-3:-1]), np.float32)
     for name, i in INDEX.items():
         if name in OPTICAL:
@@ -93,8 +88,8 @@ def read_labels(path: Path) -> dict[str, int]:
         table = pd.read_csv(path, dtype={"ID": str})
     except (OSError, ValueError) as error:
         raise MissingLabels(
-            f"{path} cannot be read ({error}); a CSV with the columns ID and label is needed. "
-            "Check the path."
+            f"{path} cannot be read ({one_line(error)}); a CSV with the columns ID and label is "
+            "needed. Check the path."
         ) from error
     if not {"ID", "label"} <= set(table.columns):
         raise MissingLabels(

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,14 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as Box
 
+from landslide_core.bands import PIXEL
 from landslide_core.errors import GridMismatch, MissingCRS, UnreadableRaster
 from landslide_core.pixels import GDAL_OPTIONS, BandSource, Floats, Unit, physical
 from landslide_core.scene import Decision
 
-SUFFIXES: Final = (".tif", ".tiff", ".jp2", ".img", ".vrt")
 SAMPLE: Final = 512  # pixels a side that statistics are taken on
 PATCHES: Final = 6  # a side, where a file is too large to be decoded whole
-COARSEST: Final = 60.0  # m; from here on a pixel is larger than most landslides
+COARSE: Final = 60.0  # m; the coarsest Sentinel-2 bands, and larger than most landslides
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class RasterFile:
     nodata: tuple[float | None, ...]
     masked: bool
     tags: Mapping[str, str]
+    units: tuple[str, ...]  # of the bands, "" where none is stated
 
     @property
     def count(self) -> int:
@@ -71,31 +72,6 @@ class Reading:
     files: tuple[Path, ...] = ()
 
 
-def expand(paths: tuple[Path, ...]) -> list[Path]:
-    """The raster files meant by paths: a folder stands for those in it, a SAFE for its bands.
-
-    Raises UnreadableRaster for a path that isn't there and a folder without rasters.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        safe = path.suffix.upper() == ".SAFE"
-        found = sorted(
-            file
-            for file in (path.glob("**/IMG_DATA/**/*") if safe else path.iterdir())
-            if file.suffix.lower() in SUFFIXES
-        )
-        if not found:
-            raise UnreadableRaster(
-                f"{path} holds no raster; a folder with one file a band is needed. "
-                "Name the files themselves."
-            )
-        files += found
-    return list(dict.fromkeys(files))
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
@@ -122,23 +98,10 @@ def inspect(path: Path) -> RasterFile:
                 f"{path} is a container without pixels of its own; a raster is needed. "
                 "Unpack it and name the band files."
             )
-        if file.crs is None or file.transform.is_identity:
-            points = len(file.gcps[0])
-            seen = f"only {points} ground control points" if points else "no georeference"
-            raise MissingCRS(
-                f"{path} has {seen}; a coordinate reference system and a transform are needed. "
-                + (
-                    "Terrain-correct the product first, e.g. with SNAP or as an RTC product."
-                    if points
-                    else "Assign them, e.g. with gdal_edit.py -a_srs -a_ullr."
-                )
-            )
+        geobox = _geobox(path, file)
         last = Box(file.width - 1, file.height - 1, 1, 1)
         for index in file.indexes:
             file.read(index, window=last)
-        code = file.crs.to_epsg(confidence_threshold=90)  # short to read, and quick to compare
-        crs = f"EPSG:{code}" if code else file.crs
-        geobox = GeoBox((file.height, file.width), file.transform, crs)
         flags = file.mask_flag_enums[0]
         return RasterFile(
             path=path,
@@ -151,16 +114,59 @@ def inspect(path: Path) -> RasterFile:
             nodata=tuple(file.nodatavals),
             masked=MaskFlags.per_dataset in flags,
             tags={**file.tags(), **file.tags(1)},
+            units=tuple(unit or "" for unit in file.units),
         )
 
 
-def check_resolution(file: RasterFile) -> None:
-    """Raises GridMismatch for pixels of 60 m or more."""
-    if file.resolution >= COARSEST * 0.9:
-        raise GridMismatch(
-            f"{file.path} has pixels of {file.resolution:.0f} m; less than {COARSEST:.0f} m is "
-            "needed, best 10 m. Choose the 10 m or 20 m file of the product."
+def _geobox(path: Path, file: Any) -> GeoBox:
+    """An open file's grid. Raises MissingCRS unless it says where on Earth its pixels lie."""
+    if file.crs is None or file.transform.is_identity:
+        points = len(file.gcps[0])
+        seen = f"only {points} ground control points" if points else "no georeference"
+        raise MissingCRS(
+            f"{path} has {seen}; a coordinate reference system and a transform are needed. "
+            + (
+                "Terrain-correct the product first, e.g. with SNAP or as an RTC product."
+                if points
+                else "Assign them, e.g. with gdal_edit.py -a_srs -a_ullr."
+            )
         )
+    if not (file.crs.is_projected or file.crs.is_geographic):
+        raise MissingCRS(
+            f"{path} has a local coordinate system; one that is projected or geographic is needed. "
+            "Assign it, e.g. with gdal_edit.py -a_srs."
+        )
+    code = file.crs.to_epsg(confidence_threshold=90)  # short to read, and quick to compare
+    crs = f"EPSG:{code}" if code else file.crs
+    geobox = GeoBox((file.height, file.width), file.transform, crs)
+    box = geobox.footprint("EPSG:4326").boundingbox
+    reach = np.abs([box.left, box.bottom, box.right, box.top])
+    if not (reach <= (360.1, 90.1, 360.1, 90.1)).all():  # nor where it isn't finite
+        raise MissingCRS(
+            f"{path} lies nowhere on Earth in its coordinate reference system; a transform that "
+            "fits it is needed. Correct either, e.g. with gdal_edit.py -a_srs -a_ullr."
+        )
+    return geobox
+
+
+def coarse(places: Iterable[tuple[str, RasterFile]]) -> list[str]:
+    """Warnings for bands of 60 m, each with its file. Raises GridMismatch for coarser ones."""
+    bands = []
+    for band, file in places:
+        if file.resolution > COARSE * 1.1:
+            raise GridMismatch(
+                f"{file.path} has pixels of {file.resolution:.0f} m; {COARSE:.0f} m at most is "
+                "needed, best 10 m. Choose the 10 m or 20 m file of the product."
+            )
+        if file.resolution >= COARSE * 0.9:
+            bands.append(band)
+    if not bands:
+        return []
+    have = f"{', '.join(dict.fromkeys(bands))} {'has' if len(set(bands)) == 1 else 'have'}"
+    return [
+        f"{have} {COARSE:.0f} m pixels; the model was made for {PIXEL:.0f} m: expect missed "
+        "landslides."
+    ]
 
 
 def resolution(geobox: GeoBox) -> float:

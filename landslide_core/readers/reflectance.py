@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from landslide_core.bands import ADDED
 from landslide_core.errors import AmbiguousUnits
 from landslide_core.pixels import Floats
 from landslide_core.readers.raster import RasterFile, sample, sidecar, stated, tags_as_text
@@ -19,7 +20,6 @@ ALL_BANDS: Final = (
     *("B01", "B02", "B03", "B04", "B05", "B06", "B07"),
     *("B08", "B8A", "B09", "B10", "B11", "B12"),
 )
-OFFSET: Final = -1000.0  # to add to DN since processing baseline 04.00 (ESA, January 2022)
 FULL_SCALE: Final = 10_000.0  # reflectance 1
 
 # The darkest pixels (0.1 % quantile) of the visible bands. With +1,000 in the numbers they pile
@@ -124,7 +124,7 @@ def dark_pixels(samples: Mapping[str, Floats]) -> tuple[float, bool, str]:
         return 0.0, True, f"{evidence}: no +1,000 in the numbers"
     sure = low >= DARK_WITH[0] and high <= DARK_WITH[1]
     if low >= DARK_EITHER:
-        return OFFSET, sure, f"{evidence}: +1,000 in the numbers"
+        return -ADDED, sure, f"{evidence}: +1,000 in the numbers"
     return 0.0, False, f"{evidence}: rather no +1,000 in the numbers"
 
 

@@ -9,18 +9,18 @@ from typing import Final
 import numpy as np
 
 from landslide_core.bands import POLARISATIONS, radar_band
-from landslide_core.errors import AmbiguousUnits, MissingBands
-from landslide_core.pixels import BandSource, Floats, Unit, from_db
+from landslide_core.errors import MissingBands
+from landslide_core.pixels import BandSource
+from landslide_core.readers.backscatter import decide
+from landslide_core.readers.files import expand
 from landslide_core.readers.raster import (
     RasterFile,
     Reading,
-    check_resolution,
-    expand,
+    coarse,
     inspect,
     left_out,
     sample,
     sidecar,
-    spread_of,
     stated,
     tags_as_text,
 )
@@ -34,9 +34,6 @@ PASS_KEYS: Final = (
     "PASS",  # SNAP
     "ORBIT_DIRECTION",
 )
-
-
-FILL: Final = -100.0  # dB; a number below is a fill value that the file doesn't declare
 
 
 @dataclass(frozen=True)
@@ -60,20 +57,23 @@ def read_sentinel1(paths: tuple[Path, ...], role: str) -> Reading:
     bands: dict[str, tuple[BandSource, ...]] = {}
     decisions: list[Decision] = []
     warnings = _left_alone(files, found, role)
+    warnings += coarse((f"{role} {entry.polarisation.upper()}", entry.file) for entry in found)
     levels: dict[str, float] = {}  # dB
     for entry in found:
-        check_resolution(entry.file)
-        values = sample(entry.file.source(entry.index, "class", *_own_scale(entry)))
+        file, index = entry.file, entry.index
+        own = file.source(index, "class", file.scales[index - 1], file.offsets[index - 1])
+        values = sample(own)
         if not values.size:
-            warnings.append(left_out(entry.file, entry.index, role))
+            warnings.append(left_out(file, index, role))
             continue
-        source, decision, level = _decide_unit(entry, role, values)
+        backscatter = decide(file, index, entry.polarisation, role, values)
         name = radar_band(role, entry.polarisation)
-        bands[name] = (*bands.get(name, ()), source)
-        levels[entry.polarisation] = level
+        bands[name] = (*bands.get(name, ()), backscatter.source)
+        levels[entry.polarisation] = backscatter.level
+        warnings += backscatter.warnings
         taken = f"band {entry.index} of {entry.file.path.name} is {entry.polarisation.upper()}"
         decisions.append(Decision(role, entry.polarisation.upper(), entry.evidence, taken))
-        decisions.append(decision)
+        decisions.append(backscatter.decision)
     warnings += [
         f"{role}: no {polarisation.upper()} was found; it is carried as missing, and verdicts "
         "rest on the other bands."
@@ -136,52 +136,6 @@ def _left_alone(files: Sequence[RasterFile], found: Sequence[_Found], role: str)
             "e.g. to scene_VV.tif."
         )
     return [f"{role}: {file.path.name} is neither VV nor VH and is left alone." for file in unknown]
-
-
-def _own_scale(entry: _Found) -> tuple[float, float]:
-    """Scale and offset that the file carries."""
-    return entry.file.scales[entry.index - 1], entry.file.offsets[entry.index - 1]
-
-
-def _decide_unit(entry: _Found, role: str, values: Floats) -> tuple[BandSource, Decision, float]:
-    """The source in its unit, the decision behind it and the mean level in dB."""
-    file, index = entry.file, entry.index
-    scale, offset = _own_scale(entry)
-    subject = f"{entry.polarisation.upper()} unit"
-    whole = (scale, offset) == (1.0, 0.0) and not file.dtypes[index - 1].startswith("float")
-    unit = unit_of(values, whole)
-    if unit is None:
-        raise AmbiguousUnits(
-            f"{role}: {file.path.name} holds numbers that are neither dB nor linear power "
-            f"({file.dtypes[index - 1]}, {spread_of(values)}); calibrated backscatter is needed. "
-            "Calibrate to sigma or gamma nought, e.g. with SNAP, or take an RTC product."
-        )
-    power = values if unit == "linear" else from_db(values)
-    level = float(10.0 * np.log10(power[values > (0 if unit == "linear" else FILL)].mean()))
-    found = f"{file.path.name}: {spread_of(values)}"
-    decided = "dB" if unit == "db" else "linear power, to dB after resampling"
-    return (
-        file.source(index, unit, scale, offset),
-        Decision(role, subject, found, decided),
-        level,
-    )
-
-
-def unit_of(values: Floats, whole: bool) -> Unit | None:
-    """Unit of backscatter by its values: dB, linear power, or None where it is neither.
-
-    `whole` says that the file holds whole numbers without a scale: linear power, mostly below 1,
-    can't be among them, amplitude digital numbers can.
-    """
-    possible = values[values > FILL]
-    if possible.size < values.size / 20:
-        return None
-    low, middle, high = np.percentile(possible, (1, 50, 99))
-    if low > -60 and -45 < middle < 0 and high < 40:
-        return "db"
-    if not whole and low >= 0 and middle < 2 and high < 100:
-        return "linear"
-    return None
 
 
 def _pass_warning(file: RasterFile, role: str) -> str | None:

@@ -9,11 +9,11 @@ from typing import Final
 from landslide_core.bands import BANDS, OPTICAL
 from landslide_core.errors import MissingBands
 from landslide_core.pixels import BandSource
+from landslide_core.readers.files import expand
 from landslide_core.readers.raster import (
     RasterFile,
     Reading,
-    check_resolution,
-    expand,
+    coarse,
     inspect,
     left_out,
     sidecar,
@@ -89,8 +89,7 @@ def read_sentinel2(
             source = file.source(index, "reflectance", scale, added)
             bands[WANTED[band]] = (*bands.get(WANTED[band], ()), source)
     decisions += [_placed(entry) for entry in (*wanted, *classes)]
-    for entry in (*wanted, *classes):
-        check_resolution(entry.file)
+    warnings += coarse((entry.band, entry.file) for entry in wanted)
     if any(_is_level_1c(file, found) for file in files):
         warnings.append(
             "The Sentinel-2 product looks like level 1C, reflectance above the atmosphere; the "

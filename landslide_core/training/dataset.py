@@ -12,12 +12,12 @@ from landslide_core.errors import MissingLabels
 from landslide_core.grid import Tiling, cut
 from landslide_core.preprocess import cloud_by_brightness
 from landslide_core.readers.patches import list_patches, read_labels, read_patches
+from landslide_core.scene import CLOUD_CLASSES
 from landslide_core.simulate import SimulationOptions, simulate
 
 Floats = NDArray[np.float32]
 
 LEAST_SCAR: Final = 10  # pixels of scar (0.1 ha) that make a tile a landslide tile
-_CLOUD_CLASSES: Final = (8, 9, 10)  # of the scene classification: medium, high, cirrus
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def simulated_tiles(seeds: Sequence[int], size: int, scars: int, stride: int) ->
     tiling = Tiling(size, size, stride)
     for seed in seeds:
         scene = simulate(SimulationOptions(seed=seed, height=size, width=size, scars=scars))
-        clouded = np.isin(scene.scene_class, _CLOUD_CLASSES)
+        clouded = np.isin(scene.scene_class, CLOUD_CLASSES)
         layers = np.concatenate([scene.pixels, clouded[None], scene.scar_mask[None]])
         tiles = cut(layers.astype(np.float32), tiling)
         scar = np.nansum(tiles[:, -1], axis=(1, 2))

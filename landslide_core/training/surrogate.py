@@ -17,18 +17,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from landslide_core.bands import TILE
+from landslide_core.bands import STORED, STORED_INDEX, TILE
 from landslide_core.errors import BadPatch, DatasetError, MissingLabels, NoSpace
+from landslide_core.features import TABLE_LAYERS
+from landslide_core.readers.patches import one_line
 from landslide_core.training.marginals import design
 from landslide_core.training.texture import Ground, blend, bodies, fractal, grain, ground
 
 Floats = npt.NDArray[np.float64]
 
 STATISTICS: Final[tuple[str, ...]] = ("mean", "std", "min", "max", "kurt", "skew")
-CHANNEL_NAMES: Final = (*(f"band{i}" for i in range(1, 13)), "ndvi", "ndwi")
+CHANNEL_NAMES: Final = tuple(TABLE_LAYERS.values())  # band1 to band12, ndvi, ndwi
 COLUMNS: Final = tuple(f"{name}_{kind}" for name in CHANNEL_NAMES for kind in STATISTICS)
 
-_BLUE, _GREEN, _RED, _NIR, _DESCENDING, _ASCENDING, _NDVI, _NDWI = 0, 1, 2, 3, 4, 8, 12, 13
+_BLUE, _GREEN = STORED_INDEX["blue"], STORED_INDEX["green"]
+_RED, _NIR = STORED_INDEX["red"], STORED_INDEX["nir"]
+_DESCENDING, _ASCENDING = STORED_INDEX["desc_vv_post"], STORED_INDEX["asc_vv_post"]  # the firsts
+_NDVI, _NDWI = len(STORED), len(STORED) + 1
 _CHUNK: Final = 64  # rows a worker takes at a time
 
 
@@ -38,8 +43,8 @@ def read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype={"ID": str})
     except (OSError, ValueError) as error:
         raise DatasetError(
-            f"{path} does not read as CSV ({error}); a table of band statistics is needed. "
-            "Check the path."
+            f"{path} does not read as CSV ({one_line(error)}); a table of band statistics is "
+            "needed. Check the path."
         ) from error
     _check(table)
     return table
@@ -161,7 +166,7 @@ def statistics_of(patches: Floats) -> pd.DataFrame:
     skew = (standard**3).mean(axis=1)
     kinds = (mean, std, values.min(axis=1), values.max(axis=1), kurt, skew)
     table = pd.DataFrame(np.stack(kinds, axis=-1).reshape(len(pixels), -1), columns=list(COLUMNS))
-    table.insert(0, "cloud_score_brightness", mean[:, :3].mean(axis=1))
+    table.insert(0, "cloud_score_brightness", mean[:, [_BLUE, _GREEN, _RED]].mean(axis=1))
     return table
 
 
