@@ -8,8 +8,8 @@ READY := .venv/.ready
 $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip' || \
-	  { echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || apt-get install -y python3-venv || \
+	  { echo "$(PYTHON) cannot make environments; as root: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -c constraints.txt -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
@@ -19,7 +19,7 @@ demo: $(READY) runs/sample/run.json
 	$(BIN)/streamlit run app.py --server.port 8501
 
 # Kept from one demo to the next; `make clean` or removing runs/sample makes it anew.
-runs/sample/run.json: $(READY)
+runs/sample/run.json: $(READY) models/default/manifest.json $(wildcard sample_data/*.tif)
 	rm -rf runs/sample
 	$(BIN)/landslide predict --out runs/sample \
 	  --s2 sample_data/s2.tif --s2 sample_data/scl.tif \

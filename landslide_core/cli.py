@@ -17,7 +17,7 @@ from rich.table import Table
 from landslide_core.bundle import load_bundle
 from landslide_core.detect import VERDICTS
 from landslide_core.doctor import examine
-from landslide_core.errors import DatasetError, LandslideError
+from landslide_core.errors import CannotWrite, DatasetError, LandslideError
 from landslide_core.outputs import write_predictions
 from landslide_core.readers.inputs import SceneInputs
 from landslide_core.readers.patches import list_patches
@@ -72,7 +72,8 @@ def main() -> None:
     try:
         app()
     except LandslideError as error:
-        _err.print(f"landslide: {error}", markup=False, highlight=False, soft_wrap=True)
+        line = " ".join(str(error).split())  # libraries' own messages may hold line breaks
+        _err.print(f"landslide: {line}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -124,6 +125,11 @@ def predict(
 
 def _predict_patches(folder: Path, out: Path, bundle: Path, device: Device, as_json: bool) -> None:
     refuse_existing(out)
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise CannotWrite(
+            f"{out} is a folder or lies in none; a CSV file in an existing folder is needed. "
+            "Choose another --out."
+        )
     loaded = load_bundle(bundle)
     with _progress() as progress:
         ids, judgement = judge_folder(folder, loaded, resolve_device(device), progress)

@@ -28,7 +28,7 @@ NO_DATA, FILTERED_OUT, STABLE, UNCERTAIN, LANDSLIDE = range(5)
 LEAST_VALID: Final = 0.5  # share of a tile's pixels with any band, under which it is no_data
 # Where fewer than two thirds of the votes agree, the ensemble is called uncertain.
 AGREED: Final = 2 / 3
-_BLOCK: Final = 64  # tiles read at once: bounds memory whatever the scene's width
+_BLOCK: Final = 16  # tiles read at once: bounds memory whatever the scene's width
 
 
 @dataclass(frozen=True)

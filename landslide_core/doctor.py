@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import subprocess
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,6 +31,16 @@ class Examination:
     missing: list[str]
 
 
+def _driver() -> str:
+    """Version of the NVIDIA driver, as its own tool tells it."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return "none"
+    query = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    return answer.stdout.split("\n")[0] or "does not answer"
+
+
 def examine(bundle: Path) -> Examination:
     """Look at packages, devices, raster drivers and the bundle."""
     facts = {
@@ -49,7 +60,9 @@ def examine(bundle: Path) -> Examination:
             memory = torch.cuda.get_device_properties(i).total_memory / 2**30
             facts[f"cuda:{i}"] = f"{torch.cuda.get_device_name(i)}, {memory:.0f} GiB"
     else:
-        facts["cuda"] = "none; the processor is used"
+        facts["cuda"] = "no device; the processor is used"
+    facts["cuda runtime"] = torch.version.cuda or "none in this build of torch"
+    facts["nvidia driver"] = _driver()
     extensions = raster_driver_extensions()
     for driver, extension in _FORMATS.items():
         if extension in extensions:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,11 @@ from rio_cogeo.profiles import cog_profiles
 from landslide_core.detect import NO_DATA, VERDICTS, Detections, Judgement
 from landslide_core.errors import CannotWrite
 from landslide_core.grid import Grid
+from landslide_core.pixels import GDAL_OPTIONS
 
 VERDICT_NO_DATA: Final = 255  # in verdict.tif; codes 0.. are indices into VERDICTS
-# Paul Tol's colour-blind-safe "light" tones: grey, pale, blue, sand, orange-red.
+# Grey, pale blue, blue, sand, dark orange: told apart with any colour vision, and light to
+# dark in the order of alarm.
 VERDICT_COLOURS: Final[dict[str, str]] = {
     "no_data": "#dddddd",
     "filtered_out": "#bbccdd",
@@ -103,7 +106,7 @@ def _write_cog(path: Path, grid: Grid, stride: int, cells: NDArray[Any], nodata:
         "blockysize": 512,
         "compress": "deflate",
     }
-    with rasterio.open(plain, "w", **profile) as raster:
+    with rasterio.Env(**GDAL_OPTIONS), rasterio.open(plain, "w", **profile) as raster:
         for top in range(0, grid.height, 512):
             rows = np.arange(top, min(top + 512, grid.height))
             pixels = cells[rows // stride][:, np.arange(grid.width) // stride]
@@ -112,16 +115,18 @@ def _write_cog(path: Path, grid: Grid, stride: int, cells: NDArray[Any], nodata:
         if path.stem == "verdict":
             raster.write_colormap(1, _colormap())
             raster.update_tags(**{f"verdict_{i}": name for i, name in enumerate(VERDICTS)})
-    cog_translate(
-        plain,
-        path,
-        {**cog_profiles.get("deflate"), "blockxsize": 512, "blockysize": 512},
-        overview_resampling="nearest",  # values are constant over a tile: nothing to average
-        in_memory=False,
-        quiet=True,
-        forward_band_tags=True,
-        colormap=_colormap() if path.stem == "verdict" else None,
-    )
+    with rasterio.Env(**GDAL_OPTIONS):  # a bounded block cache, here too
+        cog_translate(
+            plain,
+            path,
+            {**cog_profiles.get("deflate"), "blockxsize": 512, "blockysize": 512},
+            overview_resampling="nearest",  # values are constant over a tile: nothing to average
+            in_memory=False,
+            quiet=True,
+            forward_band_tags=True,
+            colormap=_colormap() if path.stem == "verdict" else None,
+            config=GDAL_OPTIONS,
+        )
     plain.unlink()
     return path
 
@@ -138,12 +143,16 @@ def write_predictions(path: Path, ids: Sequence[str], judgement: Judgement) -> P
 
     Raises CannotWrite.
     """
+    beside = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        path.write_text(_predictions(ids, judgement))
+        beside.write_text(_predictions(ids, judgement))
+        beside.replace(path)
     except OSError as error:
         raise CannotWrite(
             f"{path} cannot be written ({error.strerror}). Choose another --out."
         ) from error
+    finally:
+        beside.unlink(missing_ok=True)
     return path
 
 

@@ -39,12 +39,13 @@ class FilterOptions:
     target_recall: float = 0.995  # share of landslide tiles that must pass, on inner folds
     rounds: int = 600
     learning_rate: float = 0.04
-    max_depth: int = 4
+    max_depth: int = 5
     subsample: float = 0.7
     columns_per_tree: float = 0.25
     blanked_copies: int = 1  # of every row, with whole input groups missing
+    blanked_weight: float = 0.3  # of such a copy beside its complete row
     inner_folds: int = 5
-    repeats: int = 3  # of the inner folds, the most cautious threshold wins
+    repeats: int = 3  # of the inner folds; one split's luck should not set the threshold
     threads: int = 1
     seed: int = 0
 
@@ -127,8 +128,12 @@ def fit_prefilter(
     return Prefilter(
         booster=_fit_trees(features, labels, options, options.seed),
         features=tuple(features.columns),
-        thresholds={name: min(values) for name, values in thresholds.items()},
+        thresholds={name: _geometric_mean(values) for name, values in thresholds.items()},
     )
+
+
+def _geometric_mean(values: list[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))))
 
 
 def recall_threshold(positives: NDArray[np.floating], target: float) -> float:
@@ -166,7 +171,9 @@ def _fit_trees(
         ]
     rows = pd.concat(parts)
     targets = pd.concat([pd.Series(labels, index=features.index).loc[part.index] for part in parts])
-    matrix = xgboost.DMatrix(rows.to_numpy(np.float32), targets.to_numpy())
+    weights = np.full(len(rows), options.blanked_weight)
+    weights[: len(features)] = 1.0
+    matrix = xgboost.DMatrix(rows.to_numpy(np.float32), targets.to_numpy(), weight=weights)
     settings = {
         "objective": "binary:logistic",
         "learning_rate": options.learning_rate,

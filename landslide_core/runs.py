@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from errno import ENOSPC
+from errno import EEXIST, ENOSPC, ENOTDIR, ENOTEMPTY
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkdtemp
 from time import perf_counter
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ import rasterio
 import torch
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyogrio.errors import DataSourceError
 
 from landslide_core.bands import RADAR_ROLES, TILE
 from landslide_core.bundle import Bundle, load_bundle
@@ -32,7 +33,12 @@ from landslide_core.outputs import tile_table, write_rasters, write_tiles
 from landslide_core.readers.inputs import SceneInputs, open_scene
 from landslide_core.scene import Scene
 
-DEFAULT_BUNDLE: Final = Path("models/default")
+# Beside the package in a checkout, wherever the command is called from.
+DEFAULT_BUNDLE: Final = Path(__file__).parents[1] / "models" / "default"
+_RECORD: Final = (
+    *("created", "simulated", "inputs", "given", "grid", "stride", "decisions", "warnings"),
+    *("missing_bands", "versions", "bundle", "thresholds", "counts", "seconds", "device"),
+)
 OUTPUTS: Final = (
     "tiles.parquet",
     "tiles.gpkg",
@@ -44,6 +50,7 @@ OUTPUTS: Final = (
 _PACKAGES: Final = ("landslide", "torch", "xgboost-cpu", "rasterio", "odc-geo", "numpy")
 _BYTES_PER_PIXEL: Final = 3  # what a run may take on disk, all files and the copies in the making
 _BYTES_BESIDE: Final = 20_000_000
+_BYTES_FULL: Final = 1_000_000  # free, under which a failed write is put down to a full disk
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,7 @@ def predict_scene(
     opened = perf_counter() - started
     _check_space(out, scene.grid)
     device = resolve_device(options.device)
+    inputs_read = _file_records(scene, progress)
     with _written_whole(out) as folder:
         detections = detect(scene, bundle, device, options.stride, progress)
         begun = perf_counter()
@@ -128,6 +136,7 @@ def predict_scene(
         write_rasters(scene.grid, detections, folder)
         seconds = {"open": opened, **detections.seconds, "write": perf_counter() - begun}
         meta = _describe(inputs, options, scene, bundle, detections)
+        meta["inputs"] = inputs_read
         meta["seconds"] = {stage: round(value, 3) for stage, value in seconds.items()}
         meta["device"] = str(device)
         (folder / "run.json").write_text(json.dumps(meta, indent=1) + "\n")
@@ -148,7 +157,6 @@ def _describe(
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "simulated": is_simulated(scene),
-        "inputs": [_file_record(role, Path(path)) for role, path in scene.inputs],
         "given": {
             **{
                 role: [str(Path(p).resolve()) for p in paths]
@@ -186,15 +194,18 @@ def _describe(
     }
 
 
-def _file_record(role: str, path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {
-        "role": role,
-        "path": str(path.resolve()),
-        "sha256": digest,
-        "bytes": path.stat().st_size,
-    }
+def _file_records(scene: Scene, progress: Progress | None) -> list[dict[str, Any]]:
+    """Role, path, SHA-256 and size of every file read."""
+    records = []
+    for i, (role, name) in enumerate(scene.inputs):
+        path = Path(name)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = path.stat().st_size
+        records.append({"role": role, "path": str(path.resolve()), "sha256": digest, "bytes": size})
+        if progress:
+            progress("checksums", i + 1, len(scene.inputs))
+    return records
 
 
 def is_simulated(scene: Scene) -> bool:
@@ -220,19 +231,31 @@ def _check_space(out: Path, grid: Grid) -> None:
 @contextmanager
 def _written_whole(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its name only when everything in it is written."""
-    partial = out.resolve().with_name(f".{out.resolve().name}.partial-{os.getpid()}")
+    out = out.resolve()
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        if out.exists():
-            out.rmdir()  # it was empty: checked before
-        partial.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own: two runs started under one name must not share a folder.
+        partial = Path(mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
     except OSError as error:
-        if error.errno == ENOSPC:
-            raise NoSpace(f"The disk filled up while writing {out}; nothing was kept.") from error
         raise CannotWrite(
             f"{out} cannot be written ({error.strerror}). Choose another --out."
         ) from error
+    try:
+        yield partial
+        partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
+        if out.is_dir():
+            out.rmdir()  # it was empty when the run began
+        partial.rename(out)
+    except (OSError, DataSourceError) as error:
+        number = getattr(error, "errno", None)
+        if number in (ENOTEMPTY, EEXIST, ENOTDIR):
+            raise RunBusy(f"{out} was written by somebody else meanwhile.") from error
+        if number == ENOSPC or shutil.disk_usage(out.parent).free < _BYTES_FULL:
+            raise NoSpace(
+                f"The disk filled up while writing {out}; nothing was kept. Free some space or "
+                "choose another --out."
+            ) from error
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -255,7 +278,7 @@ def open_run(folder: Path) -> Run:
         )
     try:
         meta = json.loads((folder / "run.json").read_text())
-        lacking = [key for key in ("grid", "given", "bundle", "counts") if key not in meta]
+        lacking = [key for key in _RECORD if key not in meta]
     except (ValueError, TypeError) as error:
         raise RunDamaged(
             f"{folder}/run.json does not read ({error}). Run the detection again."

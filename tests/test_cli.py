@@ -398,13 +398,11 @@ def test_score_run_refuses_what_does_not_read(landslide, run, tmp_path, what):
     assert_refused(told, str(tmp_path), remedy)
 
 
-def test_doctor_tells_versions_and_what_is_missing(landslide, bundle_path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code, out, err = landslide("doctor")
+def test_doctor_tells_versions_and_what_is_missing(landslide, bundle_path, tmp_path):
+    code, out, err = landslide("doctor", "--bundle", tmp_path / "none")
     assert code == 1
-    assert err.startswith("missing: There is no model bundle at models/default")
-    shutil.copytree(bundle_path, tmp_path / "models" / "default")
-    code, out, err = landslide("doctor")
+    assert err.startswith(f"missing: There is no model bundle at {tmp_path / 'none'}")
+    code, out, err = landslide("doctor", "--bundle", bundle_path)
     assert (code, err) == (0, "")
     for word in ("python", "torch", "xgboost-cpu", "cuda", "gdal", "reads .jp2", "2 members"):
         assert word in out

@@ -143,11 +143,29 @@ def test_missing_sources_are_told(scene_inputs, options, tmp_path):
     assert "before the event" in text
 
 
-def test_progress_covers_detection_and_writing(scene_inputs, options, tmp_path):
+def test_progress_covers_checksums_detection_and_writing(scene_inputs, options, tmp_path):
     told = []
     predict_scene(scene_inputs, options, tmp_path / "run", lambda *step: told.append(step))
-    assert told[0][0] == "detect"
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["checksums", "detect", "write"]
     assert told[-1] == ("write", 12, 12)
+
+
+def test_of_two_runs_under_one_name_the_second_harms_nothing(
+    scene_inputs, options, tmp_path, monkeypatch
+):
+    """The second starts while the first is at work, and ends first."""
+    judged = runs.detect
+
+    def interrupted(*args, **kwargs):
+        monkeypatch.setattr(runs, "detect", judged)
+        predict_scene(scene_inputs, options, tmp_path / "run")
+        return judged(*args, **kwargs)
+
+    monkeypatch.setattr(runs, "detect", interrupted)
+    with pytest.raises(RunBusy):
+        predict_scene(scene_inputs, options, tmp_path / "run")
+    assert open_run(tmp_path / "run").meta["counts"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])

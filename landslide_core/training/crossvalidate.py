@@ -127,7 +127,7 @@ def fit_fold(sources: Sources, plan: Plan, k: int, device: torch.device, report:
     splitter = StratifiedKFold(plan.train.members, shuffle=True, random_state=plan.train.seed)
     fitted, held = list(splitter.split(labels, labels))[k]
     base = filter_features(features_from_table(sources.table))
-    prefilter = fit_prefilter(base.iloc[fitted], labels[fitted], replace(plan.filter, repeats=1))
+    prefilter = fit_prefilter(base.iloc[fitted], labels[fitted], plan.filter)
     inputs, targets, scored = _training_rows(sources, fitted)
     seeded = replace(plan.train, seed=plan.train.seed + k)
     member = fit_member(inputs, targets, scored, plan.network, seeded, device, report)

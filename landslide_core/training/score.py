@@ -27,16 +27,10 @@ def score_run(run: Run, truth: Path) -> dict[str, Any]:
     are left out. A scar counts as found if a tile called landslide covers a tenth of it.
     """
     outlines = _outlines(truth).to_crs(run.grid().crs)
+    scarred = outlines.union_all()  # outlines may overlap: no ground counts twice
     tiles = run.tiles.to_crs(run.grid().crs)
     tiles = tiles[tiles["verdict"] != "no_data"].reset_index(drop=True)
-    shared = geopandas.overlay(
-        tiles[["tile_id", "verdict", "geometry"]],
-        outlines[["geometry"]].reset_index(names="scar"),
-        how="intersection",
-    )
-    shared["area"] = shared.area
-    covered = shared.groupby("tile_id")["area"].sum().reindex(tiles["tile_id"]).fillna(0)
-    labels = (covered.to_numpy() >= LEAST_AREA).astype(int)
+    labels = (tiles.intersection(scarred).area.to_numpy() >= LEAST_AREA).astype(int)
     called = tiles.geometry[tiles["verdict"] == "landslide"].union_all()
     found = outlines.intersection(called).area >= 0.1 * outlines.area
     verdicts = tiles["verdict"]
@@ -72,7 +66,13 @@ def _outlines(truth: Path) -> geopandas.GeoDataFrame:
             f"{truth} holds no geometries with a coordinate reference system; outlines that say "
             "where they lie are needed. Check --truth."
         )
-    return read
+    outlines = read[read.geom_type.isin(("Polygon", "MultiPolygon"))].reset_index(drop=True)
+    if outlines.empty:
+        raise DatasetError(
+            f"{truth} holds {len(read)} features, none of them a polygon; outlines of landslides "
+            "are needed. Check --truth."
+        )
+    return outlines.set_geometry(outlines.make_valid())
 
 
 def score_table(prefilter: Prefilter, table: pd.DataFrame) -> dict[str, float]:

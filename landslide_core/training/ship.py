@@ -128,8 +128,8 @@ def card_text(card: Mapping[str, Any]) -> str:
     lines = [
         f"# Model card: {card['name']}",
         "",
-        "Two stages: an XGBoost negative filter, then ten feature pyramid networks that vote on",
-        "eight views of each 64×64 tile.",
+        f"Two stages: an XGBoost negative filter, then {len(card['member_thresholds'])} feature "
+        "pyramid networks that vote on eight views of each 64×64 tile.",
         "",
         "## What it was fitted on",
         "",
@@ -154,8 +154,8 @@ def card_text(card: Mapping[str, Any]) -> str:
         *(_row(str(k + 1), scores) for k, scores in enumerate(found["folds"])),
         _row("**all**", found["pooled"]),
         "",
-        "The ten members together have seen every row, so the ensemble as a whole has no honest",
-        "figure on these rows; single members out of fold bound it from below.",
+        "The members together have seen every row, so the ensemble as a whole has no honest figure",
+        "on these rows; single members out of fold are the nearest to one.",
         "",
         f"Filter alone: AUC {found['filter']['auc']:.4f}, average precision "
         f"{found['filter']['average_precision']:.4f}, recall {found['filter']['recall']:.4f} at "
