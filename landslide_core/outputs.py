@@ -22,14 +22,13 @@ from landslide_core.grid import Grid
 from landslide_core.pixels import GDAL_OPTIONS
 
 VERDICT_NO_DATA: Final = 255  # in verdict.tif; codes 0.. are indices into VERDICTS
-# Grey, pale blue, blue, sand, dark orange: told apart with any colour vision, and light to
-# dark in the order of alarm.
+# Told apart with any colour vision, and darker in the order of alarm: at least 8 L* a step.
 VERDICT_COLOURS: Final[dict[str, str]] = {
-    "no_data": "#dddddd",
-    "filtered_out": "#bbccdd",
-    "stable": "#77aadd",
-    "uncertain": "#eedd88",
-    "landslide": "#d95f0e",
+    "no_data": "#e8e8e8",
+    "filtered_out": "#c9d3dc",
+    "stable": "#8fbde4",
+    "uncertain": "#e08e0b",
+    "landslide": "#cc3a08",
 }
 
 

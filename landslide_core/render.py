@@ -57,8 +57,11 @@ class Overview:
     geobox: GeoBox
 
 
-def overview(scene: Scene, longest: int = 1024) -> Overview:
-    """Read a scene strip by strip into an overview of at most `longest` pixels a side."""
+def overview(scene: Scene, longest: int = 1024, names: Sequence[str] = BAND_NAMES) -> Overview:
+    """Read a scene strip by strip into an overview of at most `longest` pixels a side.
+
+    Where only some bands are named, the others are left NaN and cloud is not read.
+    """
     step, geobox = shrink(scene.grid, longest)
     rows, cols = int(geobox.shape.y), int(geobox.shape.x)
     pixels = np.full((len(BAND_NAMES), rows, cols), np.nan, np.float32)
@@ -67,8 +70,14 @@ def overview(scene: Scene, longest: int = 1024) -> Overview:
     for top in range(0, rows, block):
         height = min(block, rows - top)
         window = Window(top * step, 0, height * step, cols * step)
-        pixels[:, top : top + height] = _block_mean(scene.read(window), step)
-        flag = scene.read_cloud(window)
+        if names == BAND_NAMES:
+            pixels[:, top : top + height] = _block_mean(scene.read(window), step)
+            flag = scene.read_cloud(window)
+        else:
+            planes = np.stack([scene.band(name, window) for name in names])
+            wanted = [INDEX[name] for name in names]
+            pixels[wanted, top : top + height] = _block_mean(planes, step)
+            flag = None
         if flag is not None:
             cloud = np.zeros((rows, cols), np.bool_) if cloud is None else cloud
             cloud[top : top + height] = flag[::step, ::step]

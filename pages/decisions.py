@@ -1,13 +1,12 @@
 """Decision page: why one tile got its verdict."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from landslide_core.errors import LandslideError
 from landslide_core.explain import TileExplanation
+from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.runs import Run
-from pages.parts import cached, charts, previews, results, state, theme, wording
+from pages.parts import cached, charts, previews, results, running, state, theme, wording
 
 
 def pick(run: Run) -> int:
@@ -37,8 +36,8 @@ def pick(run: Run) -> int:
 
 def explain(why: TileExplanation) -> None:
     """Verdict, bands, filter and ensemble of a tile."""
-    colour = theme.VERDICT_COLOURS[why.verdict]
-    theme.verdict_line(theme.VERDICT_WORDS[why.verdict], colour, wording.verdict(why))
+    words, colour = theme.VERDICT_WORDS[why.verdict], VERDICT_COLOURS[why.verdict]
+    theme.verdict_line(words, colour, wording.verdict(why))
     st.subheader("What the satellites saw", anchor=False)
     previews.bands_of_tile(why.pixels, why.cloud)
     if why.verdict == "no_data":
@@ -54,33 +53,43 @@ def explain(why: TileExplanation) -> None:
     st.subheader("What the ensemble voted", anchor=False)
     yes, of = wording.votes_for(why)
     members = len(why.member_thresholds)
+    who = f"{members} members" if members > 1 else "One member"
     st.markdown(
-        f"{members} members looked at the tile {of // members} ways each; "
+        f"{who} looked at the tile {of // members} ways each; "
         f"{yes} of {of} votes reach their member's threshold."
     )
     st.plotly_chart(charts.votes(why), config={"displayModeBar": False})
     st.caption("● marks a vote for a landslide. “Needs” is the member's threshold.")
 
 
+def no_run() -> None:
+    """What to do where there is no run to explain."""
+    theme.header("Decision", "Why one tile got its verdict.")
+    jobs, asked = running.under_way(), state.asked_run()
+    if asked:
+        running.absent(asked, jobs)
+    else:
+        st.info("There is no run yet. Run detection first, then come back to ask why.")
+    running.watch(jobs)
+    if st.button("Go to detection", icon=":material/map:"):
+        st.switch_page("detect.py")
+
+
 def show() -> None:
     """Draw the page."""
-    name = state.chosen_run()
-    if name is None:
-        theme.header("Decision", "Why one tile got its verdict.")
-        st.info("There is no run yet. Run detection first, then come back to ask why.")
-        if st.button("Go to detection", icon=":material/map:"):
-            st.switch_page("detect.py")
+    folder = state.chosen_run()
+    if folder is None:
+        no_run()
         return
     try:
-        run = cached.run(state.runs_folder() / Path(name).name)
-        theme.header(
-            "Decision", f"Why one tile of run {name} got its verdict.", run.meta["simulated"]
-        )
-        state.choose_run(name)
+        run = cached.run(folder)
+        lead = f"Why one tile of run {wording.escaped(folder.name)} got its verdict."
+        theme.header("Decision", lead, run.meta["simulated"])
+        state.choose_run(folder.name)
         tile = pick(run)
         explain(cached.explanation(run, tile))
     except LandslideError as error:
-        st.error(str(error))
+        theme.problem(error)
 
 
 show()

@@ -1,20 +1,18 @@
 """Detection page: run the detector, see its verdicts on a map and in a table, take them away."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from landslide_core.errors import LandslideError
 from landslide_core.runs import Run
-from pages.parts import cached, map, results, running, state, theme
+from pages.parts import cached, map, results, running, state, theme, wording
 
 BACKGROUNDS = {
     "true-colour": "True colour",
     "false-colour": "False colour",
     "desc-post": "Radar, descending",
     "asc-post": "Radar, ascending",
-    "desc-pre": "Radar, descending before",
-    "asc-pre": "Radar, ascending before",
+    "desc-pre": "Radar, descending, before",
+    "asc-pre": "Radar, ascending, before",
 }
 
 
@@ -29,7 +27,7 @@ def controls(run: Run) -> map.Look:
         format_func=lambda key: map.COLOURINGS[key],
     )
     opacity = columns[1].slider("Opacity of tiles", 0.0, 1.0, 0.55, 0.05)
-    names = [*cached.backgrounds(run.meta["missing_bands"]), None]
+    names = [*cached.backgrounds(run), None]
     background = columns[2].selectbox(
         "Background", names, format_func=lambda name: BACKGROUNDS.get(name, "None")
     )
@@ -60,22 +58,26 @@ def explore(run: Run) -> None:
 
 def show() -> None:
     """Draw the page."""
-    name = state.chosen_run()
-    folders = {path.name: path for path in state.runs()}
+    jobs = running.under_way()
+    folder, names = state.chosen_run(), [path.name for path in state.runs()]
     run = None
     trouble = None
-    if name is not None:
-        try:
-            run = cached.run(folders.get(name, state.runs_folder() / Path(name).name))
-        except LandslideError as error:
-            trouble = str(error)
+    try:
+        run = cached.run(folder) if folder else None
+    except LandslideError as error:
+        trouble = error
     simulated = bool(run and run.meta["simulated"])
-    lead = f"Run {name}: one verdict a tile" if run else "One verdict a tile of a scene"
+    lead = "One verdict a tile of a scene"
+    if run:
+        lead = f"Run {wording.escaped(run.folder.name)}: one verdict a tile"
     theme.header("Detection", f"{lead}, and how sure the ensemble is of it.", simulated)
     if trouble:
-        st.error(trouble)
-    results.choose(list(folders), name)
-    running.panel(expanded=run is None and trouble is None)
+        theme.problem(trouble)
+    elif run is None and (asked := state.asked_run()):
+        running.absent(asked, jobs)
+    running.watch(jobs)
+    results.choose(names, folder.name if folder else None)
+    running.panel(expanded=run is None and trouble is None and not jobs)
     if run is None:
         return
     state.choose_run(run.folder.name)

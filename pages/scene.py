@@ -20,7 +20,7 @@ def understood(scene: Scene) -> None:
     """Grid, bands, reading decisions and warnings."""
     grid = scene.grid
     for warning in scene.warnings:
-        st.warning(warning, icon=":material/warning:")
+        theme.warning(warning)
     columns = st.columns(4)
     columns[0].metric("Size", f"{grid.width:,} × {grid.height:,} px")
     area = grid.width * grid.height * PIXEL**2 / 1e6
@@ -48,6 +48,7 @@ def show() -> None:
     if choice is None:
         return
     inputs, name = choice
+    inputs = sources.reading_options(inputs, key=kind)
     try:
         scene = cached.scene(inputs)
         if is_simulated(scene):
@@ -59,7 +60,7 @@ def show() -> None:
         st.subheader("Previews", anchor=False)
         previews.scene_previews(cached.overview(inputs), scene.available)
     except LandslideError as error:
-        st.error(str(error))
+        theme.problem(error)
 
 
 show()

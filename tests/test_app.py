@@ -1,9 +1,14 @@
 """Each page alone: empty, loaded and failing; and the small judgements behind them."""
 
 import asyncio
+import json
 import shutil
+import threading
 from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -12,11 +17,16 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 from tiny import write_tiny_run
 
-from landslide_core.explain import TileExplanation
+from landslide_core import explain, render
+from landslide_core.detect import VERDICTS
+from landslide_core.errors import NoSpace, RunDamaged
+from landslide_core.explain import TileExplanation, explain_tile
+from landslide_core.features import filter_feature_names
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import Run
-from pages.parts import map, sources, state, tiles, wording
+from landslide_core.runs import Run, open_run
+from pages.parts import cached, jobs, map, sources, state, tiles, uploads, wording
 
+PASSES = ("Ascending minus descending, VV after: standard deviation", "−0.5 dB")
 PAGES = Path(__file__).parents[1] / "pages"
 
 
@@ -96,6 +106,40 @@ class TestScene:
         page.segmented_control[0].set_value("Upload").run()
         assert "Drop the Sentinel-2 file" in texts(quiet(page))
 
+    def test_uploads_of_one_name_are_kept_apart(self, home: Path, made: Run) -> None:
+        def sent(name: str, path: str) -> tuple[str, bytes, str]:
+            return name, (made.folder.parents[1] / "scene" / path).read_bytes(), "image/tiff"
+
+        page = open_page("scene")
+        page.segmented_control[0].set_value("Upload").run()
+        files = [sent("s2.tif", "s2.tif"), sent("scl.tif", "scl.tif")]
+        files += [sent("radar.tif", "s1_asc_pre.tif"), sent("radar.tif", "s1_asc_post.tif")]
+        page.file_uploader[0].set_value(files).run()
+        quiet(page)
+        assert page.multiselect[0].value == ["s2.tif", "scl.tif"]
+        boxes = {box.label: box for box in page.multiselect}
+        assert "radar.tif (2)" in boxes["Sentinel-1 ascending, before"].options
+        boxes["Sentinel-1 ascending, before"].set_value(["radar.tif (1)"])
+        boxes["Sentinel-1 ascending, after"].set_value(["radar.tif (2)"]).run()
+        assert page.metric[3].value == "8 of 12"
+        inputs, _ = page.session_state["scene"]
+        assert [len({path.parent for path in inputs.s2}), len(inputs.s2)] == [1, 2]
+        scene = made.folder.parents[1] / "scene"
+        assert inputs.asc_pre[0].read_bytes() == (scene / "s1_asc_pre.tif").read_bytes()
+        assert inputs.asc_post[0].read_bytes() == (scene / "s1_asc_post.tif").read_bytes()
+
+    def test_reading_options(self, home: Path) -> None:
+        page = open_page("scene")
+        page.text_input[0].set_value("B02 B03,B04; B08")
+        page.number_input[0].set_value(-1000.0).run()
+        quiet(page)
+        inputs, _ = page.session_state["scene"]
+        assert inputs.s2_bands == ("B02", "B03", "B04", "B08")
+        assert inputs.s2_offset == -1000
+        assert "the offset was given" in page.dataframe[0].value["Found"].tolist()
+        page.text_input[0].set_value("B02").run()
+        assert "--s2-bands" in quiet(page).error[0].value
+
     def test_broken_file(self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = home / "broken"
         folder.mkdir()
@@ -146,6 +190,10 @@ class TestDetection:
         page.text_input[0].set_value("../my run")
         page.button[0].click().run()
         quiet(page)
+        assert page.query_params["run"] == "my-run"
+        assert not page.error
+        wait_for_jobs(home)
+        quiet(page.run())
         assert (home / "my-run" / "run.json").is_file()
         assert page.query_params["run"] == "my-run"
         assert len(page.metric) == 5
@@ -158,11 +206,65 @@ class TestDetection:
         page.button[0].click().run()
         assert "exists already" in quiet(page).error[0].value
 
-    @pytest.mark.parametrize("name", ["gone", "../../etc"])
-    def test_unknown_run(self, with_run: Path, name: str) -> None:
-        page = quiet(open_page("detect", run=name))
-        assert "no finished run" in page.error[0].value
-        assert page.selectbox[0].options == ["tiny"]  # and another can be chosen
+    def test_one_run_at_a_time_and_a_refresh_finds_it(
+        self, with_run: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go_on = threading.Event()
+
+        def slow(*given: Any) -> None:
+            given[3]("detect", 7, 25)
+            go_on.wait(60)
+            shutil.copytree(made.folder, given[2])
+
+        monkeypatch.setattr(jobs, "predict_scene", slow)
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        page.session_state["scene"] = (made.inputs(), "tiny")
+        page.run()
+        page.text_input[0].set_value("first")
+        page.button[0].click().run()
+        again = quiet(open_page("detect", run="first"))  # another session: nothing but the address
+        assert not again.error
+        assert not again.metric
+        assert again.selectbox[0].options == ["tiny"]  # to look at meanwhile
+        page.text_input[0].set_value("second")
+        page.button[0].click().run()
+        assert "first is still being made" in quiet(page).error[0].value
+        assert [job.now for job in jobs.listed(with_run)] == [("detect", 7, 25)]
+        assert not quiet(open_page("decisions", run="first")).error
+        go_on.set()
+        wait_for_jobs(with_run)
+        assert len(quiet(again.run()).metric) == 5
+        assert not (with_run / "second").exists()
+
+    def test_a_run_that_fails_says_why(
+        self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*given: Any) -> None:
+            raise NoSpace("The disk is full_of_it. Free some.")
+
+        monkeypatch.setattr(jobs, "predict_scene", full)
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        page.session_state["scene"] = (made.inputs(), "tiny")
+        page.run()
+        page.button[0].click().run()
+        wait_for_jobs(home)
+        assert [e.value for e in quiet(page.run()).error] == [
+            f"Run {jobs.listed(home)[0].out.name} was not made. "
+            "The disk is full\\_of\\_it. Free some."
+        ]
+        page.button[0].click().run()
+        assert not quiet(page).error
+        assert "run" not in page.query_params
+
+    @pytest.mark.parametrize("name", ["gone", "..", "../../etc", "`[a](http://b)` ![c](d)"])
+    @pytest.mark.parametrize("which", ["detect", "decisions"])
+    def test_unknown_run(self, with_run: Path, which: str, name: str) -> None:
+        page = quiet(open_page(which, run=name))
+        said = page.error[0].value
+        assert said.startswith("There is no run `")
+        assert said.count("`") == 2  # all that was asked for is between them
+        if which == "detect":
+            assert page.selectbox[0].options == ["tiny"]  # and another can be chosen
 
     def test_damaged_run(self, with_run: Path) -> None:
         (with_run / "tiny" / "tiles.parquet").write_bytes(b"PAR1 no more")
@@ -203,6 +305,46 @@ class TestDecision:
         page = quiet(open_page("decisions", run="tiny"))
         assert "models/away" in page.error[0].value
 
+    def test_changed_inputs(self, with_run: Path) -> None:
+        record = with_run / "tiny" / "run.json"
+        meta = json.loads(record.read_text())
+        meta["inputs"][0]["bytes"] += 1
+        record.write_text(json.dumps(meta))
+        page = quiet(open_page("decisions", run="tiny"))
+        assert "has changed since the run was made" in page.error[0].value
+        page = quiet(open_page("detect", run="tiny"))
+        assert "has changed since the run was made" in page.warning[0].value
+        assert page.selectbox[0].options == ["None"]  # backgrounds
+        assert get("/overlay/tiny/true-colour.webp")[0] == 404
+
+
+class TestExplanation:
+    def test_inputs_gone(self, made: Run) -> None:
+        gone = [{**made.meta["inputs"][0], "path": "/nowhere/s2.tif"}]
+        with pytest.raises(RunDamaged, match="is not there any more"):
+            explain_tile(Run(made.folder, {**made.meta, "inputs": gone}), 1)
+
+    def test_the_ensemble_is_asked_once(self, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+        cast = explain.cast_votes
+        monkeypatch.setattr(explain, "cast_votes", lambda *a: (asked.append(1), cast(*a))[1])
+        verdicts = made.tiles.set_index("tile_id")["verdict"]
+        judged = verdicts[verdicts.isin(("stable", "uncertain", "landslide"))].index[0]
+        assert np.isfinite(explain_tile(made, judged).votes).all()
+        assert not asked
+        dropped = verdicts[verdicts == "filtered_out"]
+        if len(dropped):
+            assert np.isfinite(explain_tile(made, dropped.index[0]).votes).all()
+            assert asked
+
+
+def wait_for_jobs(folder: Path) -> None:
+    """Until no detection is under way any more; failed ones stay."""
+    end = monotonic() + 120
+    while any(job.error is None for job in jobs.listed(folder)):
+        assert monotonic() < end
+        sleep(0.05)
+
 
 def get(path: str, base: str = "") -> tuple[int, bytes]:
     """Ask the routes for a path, as a server would: status and body."""
@@ -236,6 +378,29 @@ class TestRoutes:
         status, body = get(f"{root}/overlay/tiny/true-colour.webp", base)
         assert (status, body[8:12]) == (200, b"WEBP")
 
+    def test_all_backgrounds(self, with_run: Path) -> None:
+        whole = open_run(with_run / "tiny")
+        assert cached.backgrounds(whole) == list(cached.PICTURES)
+        lacking = Run(whole.folder, {**whole.meta, "missing_bands": ["nir", "desc_vh_pre"]})
+        assert cached.backgrounds(lacking) == ["true-colour", "desc-post", "asc-post", "asc-pre"]
+        assert get("/overlay/tiny/asc-pre.webp")[0] == 200
+
+    def test_a_picture_asked_for_twice_is_made_once(
+        self, with_run: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[int] = []
+        overview = render.overview
+
+        def counted(*given: Any) -> render.Overview:
+            made.append(1)
+            return overview(*given)
+
+        monkeypatch.setattr(render, "overview", counted)
+        with ThreadPoolExecutor(3) as pool:
+            pictures = list(pool.map(lambda _: cached.overlay("tiny", "desc-pre"), range(3)))
+        assert len(made) == 1
+        assert len(set(pictures)) == 1
+
     @pytest.mark.parametrize(
         "path",
         [
@@ -267,10 +432,10 @@ def test_roles_in_names(name: str, role: str | None) -> None:
     assert sources.guess_role(name) == role
 
 
-def test_files_of_several_places_are_left_to_the_user(tmp_path: Path) -> None:
-    files = [tmp_path / "here" / "s2.tif", tmp_path / "there" / "s2.tif"]
-    assert sources.guess_roles(files, tmp_path)["s2"] == []
-    assert sources.guess_roles(files[:1], tmp_path)["s2"] == files[:1]
+def test_files_of_several_places_are_left_to_the_user() -> None:
+    files = ["here/s2.tif", "there/s2.tif"]
+    assert sources.guess_roles(files)["s2"] == []
+    assert sources.guess_roles(files[:1])["s2"] == files[:1]
 
 
 @pytest.mark.parametrize(
@@ -285,13 +450,50 @@ def test_files_of_several_places_are_left_to_the_user(tmp_path: Path) -> None:
     ],
 )
 def test_uploaded_names_are_made_safe(name: str, safe: str) -> None:
-    assert sources.safe_name(name) == safe
+    assert uploads.safe_name(name) == safe
+
+
+@dataclass
+class Sent:
+    """An uploaded file."""
+
+    name: str
+    file_id: str
+    held: bytes
+
+    def getbuffer(self) -> memoryview:
+        return memoryview(self.held)
+
+
+def test_a_corrected_file_of_the_same_size_counts(tmp_path: Path) -> None:
+    first = uploads.keep([Sent("a.tif", "1", b"old")], tmp_path)
+    second = uploads.keep([Sent("a.tif", "2", b"new")], tmp_path)
+    assert [p.read_bytes() for p in (first["a.tif"], second["a.tif"])] == [b"old", b"new"]
+
+
+def test_bands_of_one_role_come_to_lie_together(tmp_path: Path) -> None:
+    names = ("B04.tif", "B08.tif", "B04.tif", "B08.tif", "SCL.tif")
+    sent = [Sent(name, f"upload-{i}", b"%d" % i) for i, name in enumerate(names)]
+    paths = list(uploads.keep(sent, tmp_path).values())
+    placed = uploads.side_by_side(paths, tmp_path)
+    products = {path.parent for path in placed}
+    assert len(products) == 2
+    assert sorted(path.read_bytes() for path in placed) == [b"0", b"1", b"2", b"3", b"4"]
+    assert placed == uploads.side_by_side(paths, tmp_path)  # and stay where they are
+    assert uploads.side_by_side(paths[:1], tmp_path) == paths[:1]
 
 
 def test_past_1500_tiles_the_dropped_ones_are_left_out(made: Run) -> None:
     frame = made.tiles.sample(map.MOST_DRAWN + 1, replace=True, random_state=0)
     assert len(map.drawn(made.tiles)) == len(made.tiles)
     assert set(map.drawn(frame)["verdict"]) <= {"landslide", "uncertain", "stable"}
+
+
+def test_the_gravest_tiles_are_drawn_last(made: Run) -> None:
+    mixed = made.tiles.assign(verdict=(["landslide", "stable", "uncertain"] * 9)[: len(made.tiles)])
+    order = [VERDICTS.index(verdict) for verdict in map.drawn(mixed)["verdict"]]
+    assert order == sorted(order)
+    assert len(order) == len(mixed)
 
 
 @pytest.mark.parametrize(
@@ -302,13 +504,31 @@ def test_past_1500_tiles_the_dropped_ones_are_left_out(made: Run) -> None:
         ("asc_ratio_post_mean", -6.5, ("Ascending VV − VH after: mean", "−6.5 dB")),
         ("passes_vh_diff_mean", 0.5, ("Ascending minus descending, VH change: mean", "0.5 dB")),
         ("red_nir_contrast", -0.3, ("Red to near infrared: contrast", "−0.30")),
-        ("ndvi_dn_max", 0.81, ("NDVI: highest value", "0.81")),
-        ("desc_vh_change", 1.5, ("Descending VH: roughness of change", "1.50")),
+        ("ndvi_max", 0.81, ("NDVI: highest value", "0.810")),
+        ("new_thing_mean", 2.0, ("New thing: mean", "2.0")),
+        ("desc_vh_change", 1.5, ("Descending VH: roughness of change ÷ roughness after", "1.50")),
+        ("bndvi_dn_mean", 0.314, ("Blue NDVI (on digital numbers): mean", "0.314")),
+        ("ndwi_dn_range", 0.2, ("NDWI (on digital numbers): range", "0.200")),
+        ("nir_range", 1500.0, ("Near infrared: range", "0.150 reflectance")),
+        ("passes_vv_post_std", -0.5, PASSES),
         ("nir_skew", float("nan"), ("Near infrared: skewness", "no data")),
     ],
 )
 def test_features_in_words(name: str, value: float, words: tuple[str, str]) -> None:
     assert (wording.feature(name), wording.feature_value(name, value)) == words
+
+
+def test_every_filter_feature_has_words_of_its_own() -> None:
+    names = filter_feature_names()
+    words = [wording.feature(name) for name in names]
+    assert len(set(words)) == len(names)
+    assert not [text for text in words if "_" in text or not text[0].isupper()]
+
+
+def test_a_stranger_s_text_is_only_text() -> None:
+    assert wording.literal("a`b\n# c") == "`a b # c`"
+    assert wording.literal("` `") == "`?`"
+    assert wording.escaped("a_b *c* [d](e)") == r"a\_b \*c\* \[d\]\(e\)"
 
 
 def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> TileExplanation:
@@ -335,15 +555,15 @@ def test_verdicts_in_words() -> None:
     said = wording.verdict(explanation("landslide"))
     assert said.startswith("64 of 80 votes say landslide. The mean probability is 0.76")
     dropped = wording.verdict(explanation("filtered_out", 0.0123))
-    assert dropped.startswith("The negative filter gave 0.01, under its threshold of 0.02")
+    assert dropped.startswith("The negative filter gave 0.012, under its threshold of 0.02")
     assert "Too few valid pixels" in wording.verdict(explanation("no_data"))
     assert "drops nothing" in wording.filter_sentence(explanation("stable", 0.4, -np.inf))
 
 
 def test_small_figures_keep_their_meaning() -> None:
-    assert [wording.number(v) for v in (0.876, 0.0031, 0.0001, 0.0, float("nan"))] == [
+    assert [wording.number(v) for v in (0.876, 0.0059, 0.0001, 0.0, float("nan"))] == [
         "0.88",
-        "0.0031",
+        "0.0059",
         "under 0.0005",
         "0.00",
         "–",

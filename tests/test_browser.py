@@ -160,6 +160,8 @@ def test_sample_to_verdicts(page: Page, address: str) -> None:
     name = f"mine-{urlsplit(address).port}"
     page.get_by_label("Name of the run").fill(name)
     page.get_by_role("button", name="Run detection").click()
+    page.wait_for_url(f"**run={name}*")
+    page.reload()  # the run goes on in the server, whatever becomes of the page
     expect(page.get_by_text(f"Run {name}: one verdict a tile")).to_be_visible()
     map_frame(page)
     assert f"run={name}" in page.url

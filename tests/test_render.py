@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -35,6 +36,10 @@ class Coordinates:
         pixels[:, (rows >= self.grid.height) | (cols >= self.grid.width)] = np.nan
         return pixels
 
+    def band(self, name: str, window: Window) -> render.Floats:
+        plane: render.Floats = self.read(window)[INDEX[name]]
+        return plane
+
     def read_cloud(self, window: Window) -> np.ndarray:
         return np.zeros((window.height, window.width), np.bool_)
 
@@ -52,6 +57,23 @@ def test_overview_is_the_block_mean_and_reads_strips() -> None:
     assert np.isfinite(small.pixels).all()  # the overhang is left out of the mean
     assert small.cloud is not None
     assert not small.cloud.any()
+
+
+def test_an_overview_of_some_bands_reads_only_these() -> None:
+    class Some(Coordinates):
+        asked: ClassVar[set[str]] = set()
+
+        def band(self, name: str, window: Window) -> render.Floats:
+            self.asked.add(name)
+            return super().band(name, window)
+
+    whole = render.overview(Coordinates(grid(300, 200)), 100)  # type: ignore[arg-type]
+    some = render.overview(Some(grid(300, 200)), 100, ("nir", "red"))  # type: ignore[arg-type]
+    wanted = [INDEX["red"], INDEX["nir"]]
+    assert Some.asked == {"red", "nir"}
+    assert some.cloud is None
+    np.testing.assert_array_equal(some.pixels[wanted], whole.pixels[wanted])
+    assert np.isnan(np.delete(some.pixels, wanted, axis=0)).all()
 
 
 def test_a_small_scene_is_not_enlarged() -> None:

@@ -2,19 +2,30 @@
 
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import streamlit as st
 
 from landslide_core import render
-from landslide_core.bands import OPTICAL, RADAR_ROLES, radar_band
-from landslide_core.explain import TileExplanation, explain_tile
+from landslide_core.errors import RunDamaged
+from landslide_core.explain import TileExplanation, check_inputs, explain_tile
 from landslide_core.readers.inputs import SceneInputs, open_scene
 from landslide_core.runs import Run, open_run
 from landslide_core.scene import Scene
 from pages.parts import state
 
 OVERVIEW: Final = 1024  # pixels along the longer side
+# Pictures for under the map, best first, and the bands that each needs.
+PICTURES: Final[dict[str, tuple[str, ...]]] = {
+    "true-colour": ("red", "green", "blue"),
+    "false-colour": ("nir", "red", "green"),
+    "desc-post": ("desc_vv_post", "desc_vh_post"),
+    "asc-post": ("asc_vv_post", "asc_vh_post"),
+    "desc-pre": ("desc_vv_pre", "desc_vh_pre"),
+    "asc-pre": ("asc_vv_pre", "asc_vh_pre"),
+}
+_LOCKS: Final = tuple(Lock() for _ in range(16))  # a picture asked for twice at once is made once
 
 
 def _stamp(path: Path) -> str:
@@ -69,47 +80,55 @@ def overview(inputs: SceneInputs) -> render.Overview:
 
 
 @st.cache_data(max_entries=64, show_spinner="Asking the filter and the ensemble …")
-def _explanation(_run: Run, folder: str, stamp: str, tile: int) -> TileExplanation:
+def _explanation(_run: Run, stamp: str, tile: int) -> TileExplanation:
     return explain_tile(_run, tile)
 
 
 def explanation(opened: Run, tile: int) -> TileExplanation:
     """Why a tile got its verdict."""
-    folder = Path(opened.folder)
-    return _explanation(opened, str(folder), run_stamp(folder), tile)
+    return _explanation(opened, _whole_stamp(opened), tile)
 
 
-def backgrounds(missing: list[str]) -> list[str]:
-    """Overlay pictures that a run's bands allow, best first."""
-    layers = [] if set(OPTICAL) & set(missing) else ["true-colour", "false-colour"]
-    radar = [
-        role.replace("_", "-")
-        for role in RADAR_ROLES
-        if not {radar_band(role, pol) for pol in ("vv", "vh")} & set(missing)
-    ]
-    return layers + radar[:1]
+def _whole_stamp(opened: Run) -> str:
+    """Changes when a run, or a file it was made from, does."""
+    marks = [f"{entry['path']}:{_stamp(Path(entry['path']))}" for entry in opened.meta["inputs"]]
+    return f"{opened.folder} {run_stamp(opened.folder)} {marks}"
+
+
+def backgrounds(opened: Run) -> list[str]:
+    """Names of the pictures that a run's bands allow; none where its inputs changed."""
+    try:
+        check_inputs(opened)
+    except RunDamaged:
+        return []
+    missing = set(opened.meta["missing_bands"])
+    return [name for name, bands in PICTURES.items() if not missing & set(bands)]
 
 
 def overlay(name: str, layer: str) -> bytes:
-    """WebP of a run's scene for the web map; KeyError for a run or layer that is not there."""
-    folder = {path.name: path for path in state.runs()}[name]
-    return _overlay(folder, layer, run_stamp(folder))
+    """WebP of a run's scene for the web map; KeyError for a run or layer that is not there.
+
+    Raises RunDamaged where the run's inputs changed.
+    """
+    opened = open_run({path.name: path for path in state.runs()}[name])
+    check_inputs(opened)
+    if layer not in backgrounds(opened):
+        raise KeyError(layer)
+    stamp = _whole_stamp(opened)
+    with _LOCKS[hash((stamp, layer)) % len(_LOCKS)]:
+        return _overlay(opened.folder, layer, stamp)
 
 
 @lru_cache(maxsize=16)  # Streamlit's caches want a session; a route has none
 def _overlay(folder: Path, layer: str, stamp: str) -> bytes:
-    opened = open_run(folder)
-    if layer not in backgrounds(opened.meta["missing_bands"]):
-        raise KeyError(layer)
-    small = render.overview(open_scene(opened.inputs()), OVERVIEW)
+    opened = open_scene(open_run(folder).inputs())
+    small = render.overview(opened, OVERVIEW, PICTURES[layer])
     return render.encode(render.to_web_map(picture(small.pixels, layer), small.geobox, OVERVIEW))
 
 
 def picture(pixels: render.Floats, layer: str) -> render.RGBA:
-    """A named preview of bands (12, h, w)."""
-    match layer:
-        case "true-colour":
-            return render.optical(pixels, ("red", "green", "blue"))
-        case "false-colour":
-            return render.optical(pixels, ("nir", "red", "green"))
+    """A named picture of bands (12, h, w)."""
+    match PICTURES[layer]:
+        case (red, green, blue):
+            return render.optical(pixels, (red, green, blue))
     return render.radar(pixels, layer.replace("-", "_"))

@@ -80,7 +80,7 @@ def votes(why: TileExplanation) -> go.Figure:
             font={"size": 12, "color": "#10202c" if vote > 0.5 else "#ffffff"},
         )
     figure.update_layout(
-        height=430,
+        height=90 + 34 * max(len(members), 4),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         xaxis={"title": "View of the tile", "showgrid": False},
         yaxis={"autorange": "reversed", "automargin": True, "showgrid": False},

@@ -13,6 +13,8 @@ from folium.template import Template
 from streamlit_folium import st_folium
 
 from landslide_core import render
+from landslide_core.detect import VERDICTS
+from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.runs import Run
 from pages.parts import cached, state, theme, tiles, wording
 
@@ -106,10 +108,10 @@ def _ground(run: Run, look: Look) -> folium.FeatureGroup:
 
 
 def drawn(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The tiles to draw: all, or past MOST_DRAWN those that were not dropped."""
-    if len(frame) <= MOST_DRAWN:
-        return frame
-    return frame[~frame["verdict"].isin(("filtered_out", "no_data"))]
+    """The tiles to draw, the gravest on top; past MOST_DRAWN only those not dropped."""
+    if len(frame) > MOST_DRAWN:
+        frame = frame[~frame["verdict"].isin(("filtered_out", "no_data"))]
+    return frame.sort_values("verdict", key=lambda column: column.map(VERDICTS.index))
 
 
 def _tiles(run: Run, look: Look) -> folium.FeatureGroup:
@@ -163,7 +165,7 @@ def _style(properties: Mapping[str, Any], look: Look) -> dict[str, Any]:
     verdict = properties["verdict"]
     fill: str | None
     if look.colouring == "verdict":
-        fill = theme.VERDICT_COLOURS[verdict]
+        fill = VERDICT_COLOURS[verdict]
     else:
         fill = _palette_colour(properties[look.colouring], look.colouring)
     faint = verdict in ("filtered_out", "no_data")
@@ -201,8 +203,7 @@ def _outline(run: Run, selected: int | None) -> folium.FeatureGroup:
 def legend(look: Look) -> None:
     """What the fill means, on its fixed scale, and what the outlines mean."""
     if look.colouring == "verdict":
-        words = theme.VERDICT_WORDS
-        theme.swatches([(words[v], colour) for v, colour in theme.VERDICT_COLOURS.items()])
+        theme.swatches([(words, VERDICT_COLOURS[v]) for v, words in theme.VERDICT_WORDS.items()])
         return
     palette, top = PALETTES[look.colouring]
     labels = {

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from landslide_core import render
 from landslide_core.bands import INDEX, OPTICAL, RADAR_ROLES, radar_band
-from pages.parts import theme
+from pages.parts import theme, wording
 
 CLOUD_COLOUR = (230, 60, 160)
 
@@ -18,8 +18,8 @@ def scene_previews(small: render.Overview, available: Collection[str]) -> None:
     names = []
     if set(available) & set(OPTICAL):
         names.append("Optical")
-    passes = [p for p in theme.PASS_WORDS if _has(available, f"{p}_post")]
-    names += [f"{theme.PASS_WORDS[p]} radar" for p in passes]
+    passes = [p for p in wording.PASS_WORDS if _has(available, f"{p}_post")]
+    names += [f"{wording.PASS_WORDS[p]} radar" for p in passes]
     if not names:
         st.info("There is no band to show: give the scene a Sentinel-2 or a post-event file.")
         return
@@ -27,7 +27,9 @@ def scene_previews(small: render.Overview, available: Collection[str]) -> None:
     if name == "Optical":
         _optical(small, available)
     else:
-        _radar(small, available, next(p for p, words in theme.PASS_WORDS.items() if words in name))
+        _radar(
+            small, available, next(p for p, words in wording.PASS_WORDS.items() if words in name)
+        )
 
 
 def _has(available: Collection[str], role: str) -> bool:
@@ -97,7 +99,7 @@ def bands_of_tile(pixels: render.Floats, cloud: NDArray[np.bool_]) -> None:
         ("Cloud flag", render.over(true, render.mask(cloud, CLOUD_COLOUR), 0.75)),
     ]
     _tile_row("Optical", pictures if np.isfinite(pixels[:4]).any() else [])
-    for orbit_pass, words in theme.PASS_WORDS.items():
+    for orbit_pass, words in wording.PASS_WORDS.items():
         pictures = []
         for pol in ("vv", "vh"):
             stem, limits = f"{pol.upper()} ", render.RADAR_LIMITS[pol]

@@ -7,6 +7,8 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
+from landslide_core.errors import RunDamaged
+from landslide_core.explain import check_inputs
 from landslide_core.runs import Run
 from pages.parts import map, state, theme, wording
 
@@ -62,7 +64,11 @@ def summary(run: Run) -> None:
             delta_arrow="off",
         )
     for warning in run.meta["warnings"]:
-        st.warning(warning, icon=":material/warning:")
+        theme.warning(warning)
+    try:
+        check_inputs(run)
+    except RunDamaged as error:
+        theme.warning(f"{error} Until then there is no background and no tile can be explained.")
 
 
 def what_is_drawn(run: Run) -> None:
@@ -148,9 +154,9 @@ def provenance(run: Run) -> None:
     """What went in: the run's record, for whoever must vouch for it."""
     with st.expander("Where this run came from", icon=":material/history:"):
         meta = run.meta
-        bundle = meta["bundle"]
+        bundle = wording.escaped(meta["bundle"]["name"])
         st.markdown(
-            f"Made {meta['created']} with bundle **{bundle['name']}** at stride {meta['stride']} "
+            f"Made {meta['created']} with bundle **{bundle}** at stride {meta['stride']} "
             f"in {sum(meta['seconds'].values()):,.0f} s."
         )
         files = pd.DataFrame(meta["inputs"])

@@ -9,11 +9,55 @@ import streamlit as st
 from landslide_core.bands import TILE
 from landslide_core.errors import LandslideError
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import RunOptions, predict_scene
-from pages.parts import state
+from landslide_core.runs import RunOptions
+from pages.parts import jobs, state, theme, wording
 
 DEVICES: Final = {"auto": "Automatic", "cpu": "Processor", "cuda": "Graphics card"}
 STRIDES: Final = {TILE: "Side by side (64 px)", TILE // 2: "Overlapping by half (32 px)"}
+STAGES: Final = {"detect": "Judging tiles", "write": "Writing the results"}
+
+
+def under_way() -> list[jobs.Job]:
+    """Runs being made or failed. Ask before the list of runs: what ends in between is there."""
+    return jobs.listed(state.runs_folder())
+
+
+def watch(found: list[jobs.Job]) -> None:
+    """Progress of what is being made, and why something failed."""
+    for job in found:
+        if job.error is None:
+            _progress(job)
+            continue
+        _failure(job, job.error)
+
+
+@st.fragment(run_every=1)
+def _progress(job: jobs.Job) -> None:
+    """One bar, redrawn by itself; the whole page follows when the run is there."""
+    if job.error is not None or job not in under_way():
+        st.rerun()
+    stage, done, total = job.now
+    share = min(done / total, 1.0) if total else 0.0
+    doing = f"{STAGES[stage]}: {done:,} of {total:,}" if stage in STAGES else "Reading the files …"
+    st.progress(share, f"Run {wording.escaped(job.out.name)} — {doing}")
+
+
+def _failure(job: jobs.Job, error: Exception) -> None:
+    """The error, and a way to be rid of it."""
+    if isinstance(error, LandslideError):
+        theme.problem(f"Run {job.out.name} was not made. {error}")
+    else:
+        st.exception(error)
+    if st.button("Dismiss", key=f"dismiss-{job.out.name}"):
+        jobs.forget(job)
+        state.forget_run(job.out.name)
+        st.rerun()
+
+
+def absent(name: str, found: list[jobs.Job]) -> None:
+    """Say that a run is not there; of one that is being made, `watch` tells."""
+    if name not in {job.out.name for job in found}:
+        st.error(f"There is no run {wording.literal(name)}.")
 
 
 def panel(expanded: bool) -> None:
@@ -50,23 +94,16 @@ def _form(inputs: SceneInputs, scene_name: str) -> None:
         )
     if started:
         name = name or f"{scene_name}-{datetime.now():%Y%m%d-%H%M%S}"
-        _run(inputs, RunOptions(bundle=bundles[bundle], stride=stride, device=device), name)
+        _start(inputs, RunOptions(bundle=bundles[bundle], stride=stride, device=device), name)
 
 
-def _run(inputs: SceneInputs, options: RunOptions, name: str) -> None:
-    """Run to the end, showing stage and count, then show the run."""
+def _start(inputs: SceneInputs, options: RunOptions, name: str) -> None:
+    """Start, and point the page at the run to come."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
-    bar = st.progress(0.0, "Starting …")
-
-    def tell(stage: str, done: int, total: int) -> None:
-        share = min(done / total, 1.0) if total else 0.0
-        bar.progress(share, f"{stage.capitalize()}: {done:,} of {total:,}")
-
     try:
-        predict_scene(inputs, options, state.runs_folder() / name, tell)
+        jobs.start(inputs, options, state.runs_folder() / name)
     except LandslideError as error:
-        bar.empty()
-        st.error(str(error))
+        theme.problem(error)
         return
     state.choose_run(name)
     st.rerun()

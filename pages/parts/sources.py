@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 import streamlit as st
 
 from landslide_core.readers.inputs import SceneInputs
 from pages.parts import state, theme
+from pages.parts.uploads import keep, side_by_side
 
 ENDINGS: Final = (".tif", ".tiff", ".jp2")
 ROLES: Final = tuple(theme.ROLE_WORDS)
@@ -47,35 +49,42 @@ def inputs_from(roles: Mapping[str, Iterable[Path]]) -> SceneInputs:
 
 def sample() -> Choice | None:
     """The bundled sample, or what to do where it is missing."""
-    roles = guess_roles(list_rasters(state.SAMPLE), state.SAMPLE)
+    files = _below(state.SAMPLE)
+    roles = {role: [files[n] for n in names] for role, names in guess_roles(files).items()}
     if not any(roles.values()):
         st.info("The sample is not here yet. Write it with `landslide sample`, then reload.")
         return None
     return inputs_from(roles), "sample"
 
 
-def guess_roles(files: list[Path], folder: Path) -> dict[str, list[Path]]:
-    """Files by guessed role; where they lie in several folders, which to take is not guessed."""
-    guesses = {path: guess_role(str(path.relative_to(folder))) for path in files}
-    roles = {role: [path for path in files if guesses[path] == role] for role in ROLES}
+def _below(folder: Path) -> dict[str, Path]:
+    """Rasters of a folder, by their path in it."""
+    return {str(path.relative_to(folder)): path for path in list_rasters(folder)}
+
+
+def guess_roles(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by guessed role; where several folders have a say, which to take is not guessed."""
+    guesses = {name: guess_role(name) for name in names}
+    roles = {role: [name for name in guesses if guesses[name] == role] for role in ROLES}
     return {
-        r: found if len({p.parent for p in found}) == 1 and len(found) < 15 else []
-        for r, found in roles.items()
+        role: found
+        if len({PurePath(name).parent for name in found}) == 1 and len(found) < 15
+        else []
+        for role, found in roles.items()
     }
 
 
 def server_files() -> Choice | None:
     """One multi-select a role over the server folder's rasters, filled in by their names."""
     folder = state.data_folder()
-    files = list_rasters(folder)
+    files = _below(folder)
     if not files:
         st.info(
             f"There is no .tif, .tiff or .jp2 file in `{folder}`. Put scenes there, or point "
             "`LANDSLIDE_DATA` at another folder and restart."
         )
         return None
-    roles = _assign(files, folder)
-    return _choice(roles, folder.name)
+    return _choice(_assign(files, guess_roles(files)), folder.name)
 
 
 def uploads() -> Choice | None:
@@ -94,38 +103,50 @@ def uploads() -> Choice | None:
             "Any subset works; what is missing will be listed."
         )
         return None
-    kept = []
-    for file in files:
-        path = folder / safe_name(file.name)
-        if not path.exists() or path.stat().st_size != file.size:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.getbuffer())
-        kept.append(path)
-    roles = _assign(kept, folder)
-    return _choice(roles, "upload")
+    kept = keep(files, folder)
+    sure = [label for label in kept if not label.endswith(")")]  # the name is not given twice
+    roles = _assign(kept, guess_roles(sure))
+    return _choice({r: side_by_side(paths, folder) for r, paths in roles.items()}, "upload")
 
 
-def safe_name(name: str) -> str:
-    """A file name without folders or odd characters, at most 120 characters long."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", re.split(r"[/\\]", name)[-1]).lstrip(".")
-    return stem[-120:] or "file"
+def reading_options(inputs: SceneInputs, key: str) -> SceneInputs:
+    """What the files do not say of themselves, and errors and warnings may ask for."""
+    if not inputs.s2:
+        return inputs
+    with st.expander("Reading options", icon=":material/tune:"):
+        names, offset = st.columns(2)
+        typed = names.text_input(
+            "Sentinel-2 band names (--s2-bands)",
+            key=f"s2-bands-{key}",
+            placeholder="As the files say",
+            help="Of a stack whose bands have no names, in the file's order: B02, B03, B04, B08.",
+        )
+        added = offset.number_input(
+            "Sentinel-2 offset (--s2-offset)",
+            value=None,
+            step=100.0,
+            format="%.0f",
+            key=f"s2-offset-{key}",
+            placeholder="As the files say",
+            help="Added to the digital numbers: −1000 for processing baseline 04.00 and later, "
+            "0 before. Empty: decided from metadata and pixels.",
+        )
+    return replace(inputs, s2_bands=tuple(re.findall(r"[^\s,;]+", typed)) or None, s2_offset=added)
 
 
-def _assign(files: list[Path], folder: Path) -> dict[str, list[Path]]:
+def _assign(files: Mapping[str, Path], guessed: Mapping[str, list[str]]) -> dict[str, list[Path]]:
     """Let the user say which file is what."""
-    guessed = guess_roles(files, folder)
-    names = {str(path.relative_to(folder)): path for path in files}
     chosen: dict[str, list[Path]] = {}
     columns = st.columns(2)
     for i, role in enumerate(ROLES):
         picked = columns[i % 2].multiselect(
             theme.ROLE_WORDS[role],
-            list(names),
-            default=[str(path.relative_to(folder)) for path in guessed[role]],
-            key=f"role_{folder}_{role}",
+            list(files),
+            default=guessed[role],
+            key=f"role_{role}_{hash(tuple(files.values()))}",  # other files: guess anew
             placeholder="No file",
         )
-        chosen[role] = [names[name] for name in picked]
+        chosen[role] = [files[name] for name in picked]
     return chosen
 
 

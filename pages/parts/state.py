@@ -38,7 +38,8 @@ def uploads_folder() -> Path:
     """This session's own folder for uploaded files."""
     if "uploads" not in st.session_state:
         st.session_state["uploads"] = os.urandom(8).hex()
-    return runs_folder() / "uploads" / str(st.session_state["uploads"])
+    # The dot keeps it out of the way of a run of that name.
+    return runs_folder() / ".uploads" / str(st.session_state["uploads"])
 
 
 def runs() -> list[Path]:
@@ -46,13 +47,20 @@ def runs() -> list[Path]:
     return list_runs(runs_folder())
 
 
-def chosen_run() -> str | None:
-    """Name of the run to show: `?run=` in the address, else the last one seen, else the newest."""
-    name = st.query_params.get("run") or st.session_state.get("run")
-    if name is None:
-        newest = runs()
-        name = newest[0].name if newest else None
-    return name
+def chosen_run() -> Path | None:
+    """Run to show: `?run=` in the address, else the last one seen, else the newest.
+
+    Only what the list of runs holds; a name in the address that is not there gives none.
+    """
+    found = {path.name: path for path in runs()}
+    if asked := st.query_params.get("run"):
+        return found.get(asked)
+    return found.get(st.session_state.get("run", "")) or next(iter(found.values()), None)
+
+
+def asked_run() -> str | None:
+    """The name of a run in the address, whatever somebody wrote there."""
+    return st.query_params.get("run")
 
 
 def choose_run(name: str) -> None:
@@ -62,6 +70,14 @@ def choose_run(name: str) -> None:
         st.query_params.pop("tile", None)
     st.session_state["run"] = name
     st.query_params["run"] = name
+
+
+def forget_run(name: str) -> None:
+    """Stop asking for a run."""
+    if st.session_state.get("run") == name:
+        del st.session_state["run"]
+    if st.query_params.get("run") == name:
+        del st.query_params["run"]
 
 
 def chosen_tile() -> int | None:

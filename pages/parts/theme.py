@@ -5,6 +5,7 @@ from typing import Final
 import streamlit as st
 
 from landslide_core import render
+from pages.parts import wording
 
 VERDICT_WORDS: Final[dict[str, str]] = {
     "landslide": "Landslide",
@@ -20,14 +21,6 @@ VERDICT_HELP: Final[dict[str, str]] = {
     "filtered_out": "The negative filter dropped the tile before the ensemble saw it.",
     "no_data": "Too few valid pixels to judge.",
 }
-# Vermilion, yellow and blue: apart in hue and lightness for every colour vision.
-VERDICT_COLOURS: Final[dict[str, str]] = {
-    "landslide": "#d55e00",
-    "uncertain": "#f0e442",
-    "stable": "#56b4e9",
-    "filtered_out": "#a7b0b8",
-    "no_data": "#5c6670",
-}
 ROLE_WORDS: Final[dict[str, str]] = {
     "s2": "Sentinel-2, after",
     "desc_pre": "Sentinel-1 descending, before",
@@ -35,7 +28,6 @@ ROLE_WORDS: Final[dict[str, str]] = {
     "asc_pre": "Sentinel-1 ascending, before",
     "asc_post": "Sentinel-1 ascending, after",
 }
-PASS_WORDS: Final[dict[str, str]] = {"desc": "Descending", "asc": "Ascending"}
 ORANGE_BAR: Final = "#d9730d"
 BLUE_BAR: Final = "#3f8fd2"
 
@@ -59,6 +51,16 @@ def simulated_note() -> None:
         "This scene is **simulated**: terrain, images and landslides were computed, not observed.",
         icon=":material/science:",
     )
+
+
+def problem(error: object) -> None:
+    """An error with its remedy; file names in it are shown as they are."""
+    st.error(wording.escaped(str(error)))
+
+
+def warning(text: str) -> None:
+    """A warning of the reader, as it is."""
+    st.warning(wording.escaped(text), icon=":material/warning:")
 
 
 def role(name: str) -> str:

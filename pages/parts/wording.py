@@ -1,13 +1,14 @@
 """Numbers, features and verdicts in plain words."""
 
+import re
 from typing import Final
 
 import numpy as np
 
 from landslide_core.explain import TileExplanation
-from landslide_core.features import DIFFERENCES, INDICES, RATIOS
-from pages.parts import theme
+from landslide_core.features import INDICES, RATIOS
 
+PASS_WORDS: Final = {"desc": "Descending", "asc": "Ascending"}
 _BANDS: Final = {"red": "red", "green": "green", "blue": "blue", "nir": "near infrared"}
 _STATISTICS: Final = {
     "mean": "mean",
@@ -20,8 +21,13 @@ _STATISTICS: Final = {
     "q90": "90 % quantile",
     "range": "range",
     "variation": "variation relative to its level",
-    "change": "roughness of change",
+    "change": "roughness of change ÷ roughness after",
     "contrast": "contrast",
+}
+_INDICES: Final = {
+    **{name: name.upper() for name in INDICES},
+    "bndvi_dn": "Blue NDVI (on digital numbers)",
+    "ndwi_dn": "NDWI (on digital numbers)",
 }
 _TIMES: Final = {"pre": "before", "post": "after", "diff": "change"}
 _UNITLESS: Final = ("skew", "kurt", "variation", "change", "contrast")
@@ -31,9 +37,19 @@ def number(value: float) -> str:
     """A figure 0..1 with as many digits as it deserves; "–" where there is none."""
     if not np.isfinite(value):
         return "–"
-    if 0 < value < 0.005:
-        return "under 0.0005" if value < 0.0005 else f"{value:.4f}"
+    if 0 < value < 0.1:
+        return "under 0.0005" if value < 0.0005 else f"{value:.2g}"
     return f"{value:.2f}"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+~$:|&!])", r"\\\1", " ".join(text.split()))
+
+
+def literal(text: str) -> str:
+    """A stranger's text as code, in which Markdown finds nothing, not even an address."""
+    return f"`{' '.join(text.replace('`', ' ').split())[:80] or '?'}`"
 
 
 def signed(value: float) -> str:
@@ -59,11 +75,13 @@ def _layer(stem: str) -> str:
     parts = stem.split("_")
     if stem in _BANDS:
         return _BANDS[stem].capitalize()
-    if parts[0] in INDICES:
-        return parts[0].upper()
+    if stem in _INDICES:
+        return _INDICES[stem]
     if parts[0] == "passes":
         return f"Ascending minus descending, {parts[1].upper()} {_TIMES[parts[2]]}"
-    words = theme.PASS_WORDS.get(parts[0], parts[0])
+    if parts[0] not in PASS_WORDS:  # a bundle may know features that this list does not
+        return stem.replace("_", " ").capitalize()
+    words = PASS_WORDS[parts[0]]
     if stem in RATIOS:
         return f"{words} VV − VH {_TIMES[parts[2]]}"
     if len(parts) == 2:
@@ -76,12 +94,17 @@ def feature_value(name: str, value: float) -> str:
     if not np.isfinite(value):
         return "no data"
     stem, _, statistic = name.rpartition("_")
-    if statistic in _UNITLESS or stem.split("_")[0] in INDICES:
-        return f"{value:.2f}".replace("-", "−")
-    if stem in _BANDS:
-        return f"{value / 1e4:.3f} reflectance".replace("-", "−")
-    known = stem in DIFFERENCES or stem in RATIOS or "_v" in f"_{stem}"
-    return f"{value:.1f}{' dB' if known else ''}".replace("-", "−")
+    if statistic in _UNITLESS:
+        text = f"{value:.2f}"
+    elif stem in _INDICES:
+        text = f"{value:.3f}"
+    elif stem in _BANDS:
+        text = f"{value / 1e4:.3f} reflectance"
+    elif stem.split("_")[0] in (*PASS_WORDS, "passes"):
+        text = f"{value:.1f} dB"
+    else:
+        text = f"{value:.1f}"
+    return text.replace("-", "−")
 
 
 def votes_for(why: TileExplanation) -> tuple[int, int]:
