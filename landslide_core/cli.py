@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from landslide_core.bundle import load_bundle
 from landslide_core.detect import VERDICTS
@@ -230,17 +229,29 @@ def _say(line: str) -> None:
 
 
 def _show(result: Mapping[str, Any], as_json: bool) -> None:
-    """Print a result to standard output, as JSON or as a two-column table."""
+    """Print a result to standard output, as JSON or as one line a figure."""
     if as_json:
         # NaN, an undefined score, is no JSON.
         plain = {k: None if isinstance(v, float) and isnan(v) else v for k, v in result.items()}
         typer.echo(json.dumps(plain, indent=1, allow_nan=False))
         return
-    table = Table.grid(padding=(0, 2))
+    flat = dict(_flattened(result))
+    width = max(map(len, flat))
+    for name, value in flat.items():
+        typer.echo(
+            f"{name:{width}}  {value:.4f}"
+            if isinstance(value, float)
+            else f"{name:{width}}  {value}"
+        )
+
+
+def _flattened(result: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
+    """Every figure of a nested result, named by the way to it."""
     for name, value in result.items():
-        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
-        table.add_row(str(name), shown)
-    Console().print(table, markup=False)
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{under}{name} ")
+        else:
+            yield f"{under}{name}", value
 
 
 @contextmanager
