@@ -68,7 +68,7 @@ def cast_votes(
     """
     votes = np.empty((len(inputs), len(members), len(VIEWS)), np.float32)
     for start in range(0, len(inputs), batch):
-        tiles = torch.from_numpy(inputs[start : start + batch]).to(device)
+        tiles = torch.tensor(inputs[start : start + batch], device=device)
         for v in range(len(VIEWS)):
             seen = view(tiles, v).contiguous(memory_format=torch.channels_last)
             for m, member in enumerate(members):

@@ -4,13 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from landslide_core.bundle import load_bundle
 from landslide_core.detect import FILTERED_OUT, VERDICTS, judge, read_tiles
 from landslide_core.ensemble import VIEWS, cast_votes
 from landslide_core.errors import RunDamaged
-from landslide_core.features import filter_features, table_features
+from landslide_core.features import (
+    LAYERS,
+    STATISTICS,
+    filter_features,
+    table_features,
+    tile_features,
+)
 from landslide_core.grid import Tiling
 from landslide_core.preprocess import model_input
 from landslide_core.readers.inputs import open_scene
@@ -25,7 +32,7 @@ class TileExplanation:
 
     pixels: Floats  # (12, 64, 64)
     cloud: NDArray[np.bool_]  # (64, 64)
-    features: dict[str, float]
+    features: pd.DataFrame  # all hand-crafted features: a row a layer, a column a statistic
     contributions: list[tuple[str, float, float]]  # feature, value, log-odds; strongest first
     bias: float  # log-odds before any feature
     filter_score: float
@@ -86,7 +93,11 @@ def explain_tile(run: Run, tile_id: int) -> TileExplanation:
     return TileExplanation(
         pixels=pixels[0],
         cloud=cloud[0],
-        features={name: float(value) for name, value in zip(names, values, strict=True)},
+        features=pd.DataFrame(
+            tile_features(pixels).to_numpy().reshape(len(LAYERS), len(STATISTICS)),
+            index=list(LAYERS),
+            columns=list(STATISTICS),
+        ),
         contributions=[(names[i], float(values[i]), float(shares[0, i])) for i in order],
         bias=bias,
         filter_score=float(bundle.prefilter.score(features)[0]),

@@ -24,7 +24,6 @@ RATIOS: Final = tuple(f"{p}_ratio_{time}" for p in PASSES for time in ("post", "
 INDICES: Final = ("ndvi", "savi", "gndvi", "evi", "ndwi", "ngrdi")
 DN_INDICES: Final = ("bndvi_dn", "ndwi_dn")  # as in the challenge's table, offset left in
 LAYERS: Final = (*BAND_NAMES, *DIFFERENCES, *RATIOS, *INDICES, *DN_INDICES)
-FEATURES: Final = tuple(f"{layer}_{statistic}" for layer in LAYERS for statistic in STATISTICS)
 
 # The table's columns by layer: bands 1-12 in their stored order, then the two indices. Its first
 # band is blue, so what it calls NDVI is the blue index (NIR − blue)/(NIR + blue).

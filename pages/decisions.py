@@ -50,6 +50,9 @@ def explain(why: TileExplanation) -> None:
         "beside its bar, the feature's value in this tile. "
         "Orange speaks for a landslide, blue against."
     )
+    with st.expander("Everything that was measured on this tile", icon=":material/table:"):
+        st.dataframe(wording.measurements(why.features), height=420)
+        st.caption("Reflectance × 10⁴ and dB; indices without a unit.")
     st.subheader("What the ensemble voted", anchor=False)
     yes, of = wording.votes_for(why)
     members = len(why.member_thresholds)

@@ -12,6 +12,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
@@ -21,7 +22,7 @@ from landslide_core import explain, render
 from landslide_core.detect import VERDICTS
 from landslide_core.errors import NoSpace, RunDamaged
 from landslide_core.explain import TileExplanation, explain_tile
-from landslide_core.features import filter_feature_names
+from landslide_core.features import LAYERS, STATISTICS, filter_feature_names
 from landslide_core.readers.inputs import SceneInputs
 from landslide_core.runs import Run, open_run
 from pages.parts import cached, jobs, map, sources, state, tiles, uploads, wording
@@ -537,7 +538,7 @@ def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> Ti
     return TileExplanation(
         pixels=np.zeros((12, 64, 64), np.float32),
         cloud=np.zeros((64, 64), np.bool_),
-        features={},
+        features=pd.DataFrame(np.zeros((len(LAYERS), len(STATISTICS))), LAYERS, STATISTICS),
         contributions=[],
         bias=0.0,
         filter_score=score,
@@ -549,6 +550,14 @@ def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> Ti
         probability=0.76,
         spread=0.28,
     )
+
+
+def test_measurements_in_words() -> None:
+    table = wording.measurements(explanation("stable").features)
+    assert table.shape == (len(LAYERS), len(STATISTICS))
+    assert table.index.is_unique
+    assert not [text for text in (*table.index, *table.columns) if "_" in text]
+    assert {"10 % quantile", "NDVI", "Descending VV − VH before"} <= {*table.index, *table.columns}
 
 
 def test_verdicts_in_words() -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from landslide_core.explain import TileExplanation
 from landslide_core.features import INDICES, RATIOS
@@ -64,6 +65,13 @@ def feature(name: str) -> str:
     if statistic == "contrast":
         return f"{_layer_pair(stem)}: contrast"
     return f"{_layer(stem)}: {what}"
+
+
+def measurements(features: pd.DataFrame) -> pd.DataFrame:
+    """A tile's features, layers and statistics in words."""
+    return features.rename(
+        index=_layer, columns={key: words.capitalize() for key, words in _STATISTICS.items()}
+    )
 
 
 def _layer_pair(stem: str) -> str:
