@@ -50,6 +50,19 @@ class Judgement:
         return np.nan_to_num(self.agreement) >= 0.5
 
     @staticmethod
+    def room_for(count: int, members: int) -> "Judgement":
+        """A judgement of `count` tiles nobody has looked at yet."""
+        votes = np.full((count, members, len(VIEWS)), np.nan, np.float32)
+        unknown = np.full((6, count), np.nan, np.float32)
+        return Judgement(np.full(count, NO_DATA, np.uint8), *unknown, votes)
+
+    def put(self, start: int, part: "Judgement") -> None:
+        """Write a part's tiles into this judgement, from the given tile on."""
+        for field in fields(Judgement):
+            values = getattr(part, field.name)
+            getattr(self, field.name)[start : start + len(values)] = values
+
+    @staticmethod
     def join(parts: "list[Judgement]") -> "Judgement":
         """One judgement from several, in order."""
         return Judgement(
@@ -148,16 +161,18 @@ def detect(
     tiling = Tiling(scene.grid.height, scene.grid.width, stride)
     seconds = {"read": 0.0, "filter": 0.0, "ensemble": 0.0}
     bundle.to(device)
-    parts: list[Judgement] = []
+    # One room for all results, made first: small arrays kept block by block would lie between
+    # the large ones that come and go, and the process would grow with every block.
+    tiles = Judgement.room_for(len(tiling), len(bundle.members))
     done = 0
     for windows in _blocks(tiling):
         with _timed(seconds, "read"):
             pixels, cloud = read_tiles(scene, windows)
-        parts.append(judge(pixels, cloud, bundle, device, seconds))
+        tiles.put(done, judge(pixels, cloud, bundle, device, seconds))
         done += len(windows)
         if progress:
             progress("detect", done, len(tiling))
-    return Detections(tiling, Judgement.join(parts), seconds)
+    return Detections(tiling, tiles, seconds)
 
 
 def _blocks(tiling: Tiling) -> Iterator[list[Window]]:
