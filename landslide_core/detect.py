@@ -52,9 +52,19 @@ class Judgement:
     @staticmethod
     def room_for(count: int, members: int) -> "Judgement":
         """A judgement of `count` tiles nobody has looked at yet."""
-        votes = np.full((count, members, len(VIEWS)), np.nan, np.float32)
-        unknown = np.full((6, count), np.nan, np.float32)
-        return Judgement(np.full(count, NO_DATA, np.uint8), *unknown, votes)
+        probability, spread, agreement, score, cloud, valid = np.full(
+            (6, count), np.nan, np.float32
+        )
+        return Judgement(
+            verdict=np.full(count, NO_DATA, np.uint8),
+            probability=probability,
+            spread=spread,
+            agreement=agreement,
+            filter_score=score,
+            cloud_fraction=cloud,
+            valid_fraction=valid,
+            votes=np.full((count, members, len(VIEWS)), np.nan, np.float32),
+        )
 
     def put(self, start: int, part: "Judgement") -> None:
         """Write a part's tiles into this judgement, from the given tile on."""
