@@ -5,7 +5,7 @@ This is the only module that knows the file names inside `models/<name>/`.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +16,17 @@ import xgboost
 from safetensors import SafetensorError
 
 from landslide_core.bands import BAND_NAMES, BANDS
+from landslide_core.calibration import Calibration
+from landslide_core.combinations import COMPLETE
 from landslide_core.ensemble import Member
 from landslide_core.errors import BundleCorrupt, BundleIncompatible, BundleNotFound
 from landslide_core.features import filter_feature_names
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.prefilter import Prefilter
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+# Shares of the training tiles' pixels whose values a bundle keeps of each band.
+QUANTILES: Final = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _MANIFEST: Final = "manifest.json"
 _FILTER: Final = "prefilter.json"
 _CARD: Final = "card.json"
@@ -36,11 +40,17 @@ class Bundle:
 
     name: str
     path: Path
-    sha256: str  # of the manifest, which holds the hash of every other file
+    sha256: str  # of all that was fitted; the card, with its energy figures, is not part of it
     prefilter: Prefilter
     members: tuple[Member, ...]
     options: NetworkOptions
+    calibration: Mapping[str, Calibration]  # by input combination
+    quantiles: Mapping[str, Sequence[float]]  # of each band over the training tiles, QUANTILES
     card: Mapping[str, Any]
+
+    def calibration_of(self, combination: str) -> Calibration:
+        """A combination's calibration; that of complete inputs where it has none of its own."""
+        return self.calibration.get(combination, self.calibration[COMPLETE])
 
     def to(self, device: torch.device) -> "Bundle":
         """Move the members' networks to a device, in place; the filter stays on the CPU."""
@@ -49,40 +59,43 @@ class Bundle:
         return self
 
 
-def save_bundle(
-    path: Path,
-    prefilter: Prefilter,
-    members: tuple[Member, ...],
-    options: NetworkOptions,
-    card: Mapping[str, Any],
-    card_text: str,
-) -> Path:
-    """Write a bundle folder; the manifest comes last, so a half-written one never loads."""
+def save_bundle(bundle: Bundle, files: Mapping[str, bytes]) -> Path:
+    """Write a bundle to its path, with the card's text and figures as further files.
+
+    The manifest comes last, so a half-written bundle never loads.
+    """
+    path = bundle.path
     path.mkdir(parents=True, exist_ok=True)
     (path / _MANIFEST).unlink(missing_ok=True)
-    prefilter.booster.save_model(path / _FILTER)
-    files = [_FILTER, _CARD, CARD_TEXT]
-    for i, member in enumerate(members):
-        name = f"member_{i:02d}.safetensors"
+    bundle.prefilter.booster.save_model(path / _FILTER)
+    (path / _CARD).write_text(json.dumps(bundle.card, indent=1, sort_keys=True) + "\n")
+    for i, member in enumerate(bundle.members):
         weights = {key: value.contiguous() for key, value in member.network.state_dict().items()}
-        safetensors.torch.save_file(weights, path / name)
-        files.append(name)
-    (path / _CARD).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
-    (path / CARD_TEXT).write_text(card_text)
+        (path / _member_name(i)).write_bytes(safetensors.torch.save(weights))
+    for name, content in files.items():
+        (path / name).write_bytes(content)
+    fitted = [_FILTER, *(_member_name(i) for i in range(len(bundle.members)))]
     manifest = {
         "format": FORMAT,
         "bands": list(BAND_NAMES),
         "normalisation": [[band.mean, band.std] for band in BANDS],
         "filter": {
-            "features": list(prefilter.features),
-            "thresholds": dict(prefilter.thresholds),
+            "features": list(bundle.prefilter.features),
+            "thresholds": dict(bundle.prefilter.thresholds),
         },
-        "network": asdict(options),
-        "member_thresholds": [member.threshold for member in members],
-        "sha256": {name: _sha256(path / name) for name in files},
+        "network": asdict(bundle.options),
+        "member_thresholds": [member.threshold for member in bundle.members],
+        "calibration": {name: asdict(found) for name, found in bundle.calibration.items()},
+        "quantiles": {"shares": QUANTILES, "bands": dict(bundle.quantiles)},
+        "sha256": {name: _sha256(path / name) for name in fitted},
+        "described": {name: _sha256(path / name) for name in (_CARD, *files)},
     }
     (path / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return path
+
+
+def _member_name(index: int) -> str:
+    return f"member_{index:02d}.safetensors"
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -98,7 +111,8 @@ def load_bundle(path: Path) -> Bundle:
         )
     try:
         manifest = json.loads(manifest_file.read_text())
-        found, hashes = manifest["format"], dict(manifest["sha256"])
+        found = manifest["format"]
+        hashes = {**manifest["sha256"], **manifest.get("described", {})}
     except (ValueError, KeyError, TypeError) as error:
         raise BundleCorrupt(
             f"{manifest_file} does not read as a manifest ({error}). {_REMEDY}"
@@ -148,21 +162,31 @@ def _assemble(path: Path, manifest: Mapping[str, Any]) -> Bundle:
     widths = manifest["network"]
     options = NetworkOptions(**{**widths, "trunk": tuple(widths["trunk"])})
     members = []
+    if COMPLETE not in manifest["calibration"]:
+        raise ValueError("it has no calibration")
     if not manifest["member_thresholds"]:
         raise ValueError("it has no members")
     for i, threshold in enumerate(manifest["member_thresholds"]):
         network = LandslideFPN(options)
-        network.load_state_dict(safetensors.torch.load_file(path / f"member_{i:02d}.safetensors"))
+        network.load_state_dict(safetensors.torch.load_file(path / _member_name(i)))
         members.append(Member(network.eval(), float(threshold)))
     return Bundle(
         name=path.resolve().name,
         path=path,
-        sha256=_sha256(path / _MANIFEST),
+        sha256=_identity(manifest),
         prefilter=prefilter,
         members=tuple(members),
         options=options,
+        calibration={name: Calibration(**found) for name, found in manifest["calibration"].items()},
+        quantiles=manifest["quantiles"]["bands"],
         card=json.loads((path / _CARD).read_text()),
     )
+
+
+def _identity(manifest: Mapping[str, Any]) -> str:
+    """Hash of everything fitted: two trainings that end alike have the same."""
+    fitted = {key: value for key, value in manifest.items() if key != "described"}
+    return hashlib.sha256(json.dumps(fitted, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

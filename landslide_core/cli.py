@@ -1,25 +1,19 @@
 """The `landslide` command: parse, call the core, print; every decision lies in the core."""
 
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from enum import StrEnum
-from math import isnan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from landslide_core import cli_training  # noqa: F401  its commands join the application
 from landslide_core.bundle import load_bundle
 from landslide_core.detect import VERDICTS
 from landslide_core.doctor import examine
 from landslide_core.errors import CannotWrite, DatasetError, LandslideError
 from landslide_core.outputs import write_predictions
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.readers.patches import list_patches
 from landslide_core.runs import (
     DEFAULT_BUNDLE,
     RunOptions,
@@ -29,20 +23,26 @@ from landslide_core.runs import (
     resolve_device,
 )
 from landslide_core.simulate import SimulationOptions, simulate, write_scene
-from landslide_core.training.crossvalidate import judge_folder, judgement_scores
-from landslide_core.training.dataset import labels_of
-from landslide_core.training.fit import TrainOptions
-from landslide_core.training.score import score_run, score_table
-from landslide_core.training.ship import TrainInputs, plan_of, train_bundle
-from landslide_core.training.surrogate import read_table, write_surrogates
-
-app = typer.Typer(
-    help="Detect landslides in Sentinel-2 and Sentinel-1 scenes.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+from landslide_core.terminal import (
+    BundleFolder,
+    Device,
+    DeviceName,
+    Json,
+    app,
+    err,
+    progress_bars,
+    say,
+    show,
 )
-_err = Console(stderr=True)
+from landslide_core.training.evaluate import (
+    evaluate_ablated,
+    evaluate_chips,
+    evaluate_folds,
+    evaluate_patches,
+    judge_folder,
+)
+from landslide_core.training.score import score_run, score_table
+from landslide_core.training.surrogate import read_table
 
 
 class Stride(StrEnum):
@@ -52,18 +52,7 @@ class Stride(StrEnum):
     half = "32"
 
 
-class Device(StrEnum):
-    """Where the networks run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
 Files = Annotated[list[Path], typer.Option(help="Repeatable: one file a band or polarisation.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-BundleFolder = Annotated[Path, typer.Option("--bundle", help="Folder of the model bundle.")]
-DeviceName = Annotated[Device, typer.Option(help="Where the networks run.")]
 
 
 def main() -> None:
@@ -72,7 +61,7 @@ def main() -> None:
         app()
     except LandslideError as error:
         line = " ".join(str(error).split())  # libraries' own messages may hold line breaks
-        _err.print(f"landslide: {line}", markup=False, highlight=False, soft_wrap=True)
+        say(f"landslide: {line}")
         sys.exit(2)
 
 
@@ -115,11 +104,11 @@ def predict(
         s2_bands=tuple(s2_bands.split(",")) if s2_bands else None,
         s2_offset=s2_offset,
     )
-    with _progress() as progress:
+    with progress_bars() as progress:
         run = predict_scene(inputs, RunOptions(bundle, int(stride), device), out, progress)
     for warning in run.meta["warnings"]:
-        _err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-    _show(run.meta if as_json else {"run": str(out), **run.meta["counts"]}, as_json)
+        say(f"warning: {warning}")
+    show(run.meta if as_json else {"run": str(out), **run.meta["counts"]}, as_json)
 
 
 def _predict_patches(folder: Path, out: Path, bundle: Path, device: Device, as_json: bool) -> None:
@@ -130,27 +119,56 @@ def _predict_patches(folder: Path, out: Path, bundle: Path, device: Device, as_j
             "Choose another --out."
         )
     loaded = load_bundle(bundle)
-    with _progress() as progress:
+    with progress_bars() as progress:
         ids, judgement = judge_folder(folder, loaded, resolve_device(device), progress)
     write_predictions(out, ids, judgement)
     counts = {name: int((judgement.verdict == i).sum()) for i, name in enumerate(VERDICTS)}
-    _show({"predictions": str(out), "patches": len(ids), **counts}, as_json)
+    show({"predictions": str(out), "patches": len(ids), **counts}, as_json)
 
 
 @app.command()
 def evaluate(
-    patches: Annotated[Path, typer.Option(help="Folder of patches, ID.npy each.")],
-    labels: Annotated[Path, typer.Option(help="CSV with columns ID and label.")],
+    patches: Annotated[Path | None, typer.Option(help="Folder of patches, ID.npy each.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with columns ID and label.")] = None,
+    ablation: Annotated[bool, typer.Option(help="With --patches: also with inputs missing.")] = (
+        False
+    ),
+    chips: Annotated[
+        Path | None, typer.Option(help="Folder of Landslide4Sense chips, img/ and mask/.")
+    ] = None,
+    folds: Annotated[
+        Path | None, typer.Option(help="Folder of a finished training's folds, under its --work.")
+    ] = None,
+    prepared: Annotated[
+        Path | None, typer.Option(help="With --folds: the patches it was trained on.")
+    ] = None,
     bundle: BundleFolder = DEFAULT_BUNDLE,
     device: DeviceName = Device.auto,
     as_json: Json = False,
 ) -> None:
-    """Score the whole two-stage system on labelled patches."""
-    loaded = load_bundle(bundle)
-    truth = labels_of([path.stem for path in list_patches(patches)], labels)
-    with _progress() as progress:
-        _, judgement = judge_folder(patches, loaded, resolve_device(device), progress)
-    _show(judgement_scores(judgement, truth), as_json)
+    """Score the two-stage system: a bundle on --patches or --chips, a training on its --folds.
+
+    With --folds every fold's own filter, member and calibration judge the rows they never saw:
+    the nested figures of the model card.
+    """
+    if [patches, chips, folds].count(None) != 2:
+        raise DatasetError("One of --patches, --chips and --folds is needed. Give one of them.")
+    where = resolve_device(device)
+    with progress_bars() as progress:
+        if folds is not None:
+            if prepared is None:
+                raise DatasetError(
+                    "--folds was given alone; the patches are needed. Add --prepared."
+                )
+            found = evaluate_folds(folds, prepared, where, progress)
+        elif chips is not None:
+            found = evaluate_chips(chips, load_bundle(bundle), where)
+        elif patches is not None:
+            if labels is None:
+                raise DatasetError("--patches was given alone; labels are needed. Add --labels.")
+            score = evaluate_ablated if ablation else evaluate_patches
+            found = score(patches, labels, load_bundle(bundle), where, progress)
+    show(found, as_json)
 
 
 @app.command("score-table")
@@ -160,7 +178,7 @@ def score_table_command(
     as_json: Json = False,
 ) -> None:
     """Score stage 1 alone on a labelled table of band statistics."""
-    _show(score_table(load_bundle(bundle).prefilter, read_table(table)), as_json)
+    show(score_table(load_bundle(bundle).prefilter, read_table(table)), as_json)
 
 
 @app.command("score-run")
@@ -170,20 +188,7 @@ def score_run_command(
     as_json: Json = False,
 ) -> None:
     """Score a run's verdicts against known outlines of landslides."""
-    _show(score_run(open_run(run), truth), as_json)
-
-
-@app.command()
-def surrogate(
-    table: Annotated[Path, typer.Argument(help="CSV in the format of band_statistics.csv.")],
-    out: Annotated[Path, typer.Option(help="New folder for the patches.")],
-    seed: int = 7,
-    workers: int = 2,
-) -> None:
-    """Write patches that reproduce each row's statistics; labels are never looked at."""
-    with _progress() as progress:
-        write_surrogates(table, out, seed, workers, lambda d, n: progress("surrogate", d, n))
-    _show({"patches": str(out)}, False)
+    show(score_run(open_run(run), truth), as_json)
 
 
 @app.command()
@@ -192,83 +197,16 @@ def sample(
     seed: int = 7,
 ) -> None:
     """Simulate the sample scene: terrain, Sentinel-2 and -1 images, landslides, outlines."""
-    with _err.status("simulating"):
+    with err.status("simulating"):
         files = write_scene(simulate(SimulationOptions(seed=seed)), out, seed)
-    _show({file.name: f"{file.stat().st_size / 1e6:.2f} MB" for file in files}, False)
-
-
-@app.command()
-def train(
-    table: Annotated[Path, typer.Argument(help="Band statistics with labels, for the filter.")],
-    patches: Annotated[Path, typer.Option(help="Patches of the same IDs, for the ensemble.")],
-    out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
-    work: Annotated[Path, typer.Option(help="Folder for checkpoints; rerun to resume.")],
-    members: Annotated[int, typer.Option(help="Folds, and members of the ensemble.")] = 10,
-    epochs: int = TrainOptions.epochs,
-    scenes: Annotated[int, typer.Option(help="Simulated scenes to train on beside.")] = 8,
-    seed: int = 0,
-    device: DeviceName = Device.auto,
-) -> None:
-    """Fit filter and ensemble by cross-validation; write a bundle with its measured card."""
-    inputs = TrainInputs(table, patches, scenes)
-    train_bundle(inputs, plan_of(members, epochs, seed), out, work, resolve_device(device), _say)
+    show({file.name: f"{file.stat().st_size / 1e6:.2f} MB" for file in files}, False)
 
 
 @app.command()
 def doctor(bundle: BundleFolder = DEFAULT_BUNDLE) -> None:
     """Print versions, devices and drivers, and what is missing."""
     report = examine(bundle)
-    _show(report.facts, False)
+    show(report.facts, False)
     for line in report.missing:
-        _err.print(f"missing: {line}", markup=False, highlight=False, soft_wrap=True)
+        say(f"missing: {line}")
     raise typer.Exit(1 if report.missing else 0)
-
-
-def _say(line: str) -> None:
-    _err.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _show(result: Mapping[str, Any], as_json: bool) -> None:
-    """Print a result to standard output, as JSON or as one line a figure."""
-    if as_json:
-        # NaN, an undefined score, is no JSON.
-        plain = {k: None if isinstance(v, float) and isnan(v) else v for k, v in result.items()}
-        typer.echo(json.dumps(plain, indent=1, allow_nan=False))
-        return
-    flat = dict(_flattened(result))
-    width = max(map(len, flat))
-    for name, value in flat.items():
-        typer.echo(
-            f"{name:{width}}  {value:.4f}"
-            if isinstance(value, float)
-            else f"{name:{width}}  {value}"
-        )
-
-
-def _flattened(result: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
-    """Every figure of a nested result, named by the way to it."""
-    for name, value in result.items():
-        if isinstance(value, Mapping):
-            yield from _flattened(value, f"{under}{name} ")
-        else:
-            yield f"{under}{name}", value
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error for the stage under way."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bars:
-        tasks = {}
-
-        def advance(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done)
-
-        yield advance

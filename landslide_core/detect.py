@@ -7,11 +7,13 @@ from time import perf_counter
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from landslide_core.bands import INDEX, OPTICAL, TILE
 from landslide_core.bundle import Bundle
+from landslide_core.combinations import combination_of
 from landslide_core.ensemble import VIEWS, cast_votes
 from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling, Window
@@ -26,8 +28,6 @@ VERDICTS: Final = ("no_data", "filtered_out", "stable", "uncertain", "landslide"
 NO_DATA, FILTERED_OUT, STABLE, UNCERTAIN, LANDSLIDE = range(5)
 
 LEAST_VALID: Final = 0.5  # share of a tile's pixels with any band, under which it is no_data
-# Where fewer than two thirds of the votes agree, the ensemble is called uncertain.
-AGREED: Final = 2 / 3
 _BLOCK: Final = 16  # tiles read at once: bounds memory whatever the scene's width
 
 
@@ -36,18 +36,14 @@ class Judgement:
     """What both stages say of N tiles; NaN where a stage never saw the tile."""
 
     verdict: NDArray[np.uint8]  # (N,) index into VERDICTS
-    probability: Floats  # (N,) mean vote; the filter's score where it dropped the tile
+    probability: Floats  # (N,) calibrated; the filter's score where it dropped the tile
+    says_landslide: Flags  # (N,) the yes or no that scores are computed from
     spread: Floats  # (N,) standard deviation of the votes, 0..0.5
     agreement: Floats  # (N,) share of votes over their member's threshold
     filter_score: Floats  # (N,)
     cloud_fraction: Floats  # (N,) of the pixels seen by the optical sensor
     valid_fraction: Floats  # (N,) pixels with data in any band
     votes: Floats  # (N, members, 8)
-
-    @property
-    def says_landslide(self) -> Flags:
-        """The yes/no answer that scores are computed from: at least half of the votes."""
-        return np.nan_to_num(self.agreement) >= 0.5
 
     @staticmethod
     def room_for(count: int, members: int) -> "Judgement":
@@ -58,6 +54,7 @@ class Judgement:
         return Judgement(
             verdict=np.full(count, NO_DATA, np.uint8),
             probability=probability,
+            says_landslide=np.zeros(count, bool),
             spread=spread,
             agreement=agreement,
             filter_score=score,
@@ -101,47 +98,72 @@ def judge(
 ) -> Judgement:
     """Both stages on tiles (N, 12, 64, 64) in physical units with cloud flags (N, 64, 64)."""
     clock = seconds if seconds is not None else {}
-    count, members = len(pixels), len(bundle.members)
     present = np.isfinite(pixels)
     valid = present.any(axis=1).mean(axis=(1, 2)).astype(np.float32)
     seen = present[:, [INDEX[band] for band in OPTICAL]].all(axis=1)
     with np.errstate(invalid="ignore"):
         clouded = (cloud & seen).sum(axis=(1, 2)) / seen.sum(axis=(1, 2))
-    verdict = np.full(count, NO_DATA, np.uint8)
-    score, probability, spread, agreement = np.full((4, count), np.nan, np.float32)
-    votes = np.full((count, members, len(VIEWS)), np.nan, np.float32)
-
+    judged = Judgement.room_for(len(pixels), len(bundle.members))
+    judged.valid_fraction[:], judged.cloud_fraction[:] = valid, clouded
     todo = np.flatnonzero(valid >= LEAST_VALID)
     if len(todo):
         with _timed(clock, "filter"):
             features = filter_features(table_features(pixels[todo]))
-            score[todo] = bundle.prefilter.score(features)
-            dropped = score[todo] < bundle.prefilter.threshold(features)
-        verdict[todo[dropped]] = FILTERED_OUT
-        probability[todo[dropped]] = score[todo[dropped]]
-        agreement[todo[dropped]] = 0.0
-        todo = todo[~dropped]
-    if len(todo):
-        with _timed(clock, "ensemble"):
-            inputs = model_input(pixels[todo], cloud[todo])
-            ballot = cast_votes(bundle.members, inputs, device)
-        votes[todo], probability[todo] = ballot.votes, ballot.probability
-        spread[todo], agreement[todo] = ballot.spread, ballot.agreement
-        verdict[todo] = np.select(
-            [ballot.agreement >= AGREED, ballot.agreement <= 1 - AGREED],
+        inputs = model_input(pixels[todo], cloud[todo])
+        _judge_known(judged, todo, inputs, features, bundle, device, clock)
+    return judged
+
+
+def judge_prepared(
+    inputs: Floats, features: pd.DataFrame, bundle: Bundle, device: torch.device
+) -> Judgement:
+    """Both stages on tiles that are prepared already: model inputs (N, 13, 64, 64), features."""
+    judged = Judgement.room_for(len(inputs), len(bundle.members))
+    judged.valid_fraction[:] = 1
+    judged.cloud_fraction[:] = inputs[:, 0].mean(axis=(1, 2))
+    _judge_known(judged, np.arange(len(inputs)), inputs, features, bundle, device, {})
+    return judged
+
+
+def _judge_known(
+    judged: Judgement,
+    tiles: NDArray[np.int_],
+    inputs: Floats,
+    features: pd.DataFrame,
+    bundle: Bundle,
+    device: torch.device,
+    clock: dict[str, float],
+) -> None:
+    """Write what both stages say of some tiles into a judgement; inputs and features are theirs."""
+    with _timed(clock, "filter"):
+        score = bundle.prefilter.score(features)
+        dropped = score < bundle.prefilter.threshold(features)
+    judged.filter_score[tiles] = score
+    out, kept = tiles[dropped], tiles[~dropped]
+    judged.verdict[out] = FILTERED_OUT
+    judged.probability[out], judged.agreement[out] = score[dropped], 0.0
+    if not len(kept):
+        return
+    with _timed(clock, "ensemble"):
+        ballot = cast_votes(bundle.members, inputs[~dropped], device)
+    judged.votes[kept] = ballot.votes
+    judged.spread[kept], judged.agreement[kept] = ballot.spread, ballot.agreement
+    for name, rows in _by_combination(features[~dropped]).items():
+        calibration, here = bundle.calibration_of(name), kept[rows]
+        probability = calibration.probability(judged.filter_score[here], ballot.log_odds[rows])
+        judged.probability[here] = probability
+        judged.says_landslide[here] = probability >= calibration.threshold
+        judged.verdict[here] = np.select(
+            [probability >= calibration.upper, probability < calibration.lower],
             [LANDSLIDE, STABLE],
             UNCERTAIN,
         )
-    return Judgement(
-        verdict=verdict,
-        probability=probability,
-        spread=spread,
-        agreement=agreement,
-        filter_score=score,
-        cloud_fraction=clouded.astype(np.float32),
-        valid_fraction=valid,
-        votes=votes,
-    )
+
+
+def _by_combination(features: pd.DataFrame) -> dict[str, NDArray[np.int_]]:
+    """Positions of the rows of each input combination."""
+    names = np.array(combination_of(features))
+    return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
 
 
 def read_tiles(scene: Scene, windows: list[Window]) -> tuple[Floats, Flags]:

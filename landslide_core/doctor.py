@@ -19,6 +19,7 @@ from landslide_core.errors import BundleError
 _PACKAGES: Final = (
     *("torch", "xgboost-cpu", "rasterio", "geopandas", "pyogrio", "odc-geo", "rio-cogeo"),
     *("streamlit", "folium", "streamlit-folium", "plotly", "scikit-learn", "safetensors"),
+    *("h5py", "optuna", "codecarbon", "matplotlib", "onnx", "onnxscript", "onnxruntime"),
 )
 _FORMATS: Final = {"GTiff": "tif", "JP2OpenJPEG": "jp2"}
 
@@ -71,7 +72,10 @@ def examine(bundle: Path) -> Examination:
             missing.append(f"GDAL driver {driver}; .{extension} files cannot be read")
     try:
         loaded = load_bundle(bundle)
-        facts["bundle"] = f"{bundle}, {len(loaded.members)} members, {loaded.sha256[:12]}"
+        facts["bundle"] = (
+            f"{bundle}, {len(loaded.members)} members, calibrated for {len(loaded.calibration)} "
+            f"combinations of inputs, {loaded.sha256[:12]}"
+        )
     except BundleError as error:
         missing.append(str(error))
     facts["free disk"] = f"{shutil.disk_usage(Path.cwd()).free / 1e9:.1f} GB"

@@ -1,4 +1,4 @@
-"""Stage 2: members, the eight views of a tile, votes, probability and spread."""
+"""Stage 2: members, the eight views of a tile, votes and their spread."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landslide_core.moments import moments
 from landslide_core.network import LandslideFPN
 
 Floats = NDArray[np.float32]
@@ -32,12 +33,8 @@ class Ballot:
     """The ensemble's opinion on N tiles."""
 
     votes: Floats  # (N, members, 8), each 0..1
+    log_odds: Floats  # (N,) mean over all votes
     thresholds: Floats  # (members,)
-
-    @property
-    def probability(self) -> Floats:
-        """Mean over all votes, (N,)."""
-        return np.asarray(self.votes.mean(axis=(1, 2)))
 
     @property
     def spread(self) -> Floats:
@@ -66,13 +63,23 @@ def cast_votes(
     Networks must be on the device and in evaluation mode. A tile's votes do not depend on the
     tiles beside it, beyond the last float32 digit of a differently sized matrix product.
     """
-    votes = np.empty((len(inputs), len(members), len(VIEWS)), np.float32)
+    odds = np.empty((len(inputs), len(members), len(VIEWS)), np.float32)
     for start in range(0, len(inputs), batch):
         tiles = torch.tensor(inputs[start : start + batch], device=device)
+        known = moments(tiles)  # the same for every view and member
         for v in range(len(VIEWS)):
             seen = view(tiles, v).contiguous(memory_format=torch.channels_last)
             for m, member in enumerate(members):
-                vote = torch.sigmoid(member.network(seen)).float().cpu().numpy()
-                votes[start : start + batch, m, v] = vote
+                cast = member.network(seen, known).float().cpu().numpy()
+                odds[start : start + batch, m, v] = cast
     thresholds = np.array([member.threshold for member in members], np.float32)
-    return Ballot(votes, thresholds)
+    votes = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+    return Ballot(votes, odds.mean(axis=(1, 2)), thresholds)
+
+
+@torch.inference_mode()
+def heat_map(members: Sequence[Member], inputs: Floats, device: torch.device) -> Floats:
+    """Where in each tile: mean over members of each cell's probability, (N, 32, 32)."""
+    tiles = torch.tensor(inputs, device=device).contiguous(memory_format=torch.channels_last)
+    cells = [torch.sigmoid(member.network.picture(tiles)[1]) for member in members]
+    return np.asarray(torch.stack(cells).mean(dim=0).float().cpu().numpy())

@@ -1,17 +1,19 @@
-"""The multi-modal feature pyramid network, whole."""
+"""The multi-modal feature pyramid network, whole: statistics and picture of a tile."""
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from landslide_core.bands import ASCENDING_CHANNELS, CHANNELS, DESCENDING_CHANNELS, OPTICAL_CHANNELS
+from landslide_core.bands import ASCENDING_CHANNELS, DESCENDING_CHANNELS, OPTICAL_CHANNELS
+from landslide_core.moments import COUNT, Spread, moments
 
-BRANCHES = (OPTICAL_CHANNELS, DESCENDING_CHANNELS, ASCENDING_CHANNELS)
-# Channel numbers of each post-event radar channel and of its pre-event one.
-_CHANGES = tuple((s.start + i, s.start + 2 + i) for s in BRANCHES[1:] for i in range(2))
+BRANCHES: Final = (OPTICAL_CHANNELS, DESCENDING_CHANNELS, ASCENDING_CHANNELS)
+HEAT: Final = 32  # cells a side of the heat map, 2×2 pixels each
+_HOTTEST = 8  # cells (0.32 ha) whose mean stands for the hottest part of a tile
 _FAR = 10.0  # standard deviations; clouds and corner reflectors lie further out and say no more
 
 
@@ -23,8 +25,19 @@ class NetworkOptions:
     branch: int = 16
     trunk: tuple[int, int, int] = (64, 96, 128)
     pyramid: int = 48
-    hidden: int = 96
+    hidden: int = 64
     dropout: float = 0.3
+    voices: int = 4  # small networks on the tile's statistics, averaged
+    voice: int = 128  # their width
+    voice_dropout: float = 0.3
+
+
+class Look(NamedTuple):
+    """What a network sees in N tiles, as log-odds."""
+
+    statistics: Tensor  # (N,)
+    picture: Tensor  # (N,) added to them
+    heat: Tensor  # (N, 32, 32) of a landslide in each cell
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -35,23 +48,40 @@ def _conv(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Seq
     )
 
 
-def _spread_of(inputs: Tensor) -> Tensor:
-    """Mean, deviation, least and greatest of each channel and post − pre change, (N, 68).
+class Statistics(nn.Module):
+    """Several small networks on a tile's statistics, computed side by side; their mean log-odds."""
 
-    Global pooling of the input itself: convolutions would need far more examples than there
-    are to learn that a tile's plain statistics say much.
-    """
-    post, pre = (list(column) for column in zip(*_CHANGES, strict=True))
-    flat = torch.cat([inputs, inputs[:, post] - inputs[:, pre]], dim=1).flatten(2)
-    deviation, mean = torch.std_mean(flat, dim=2, correction=0)
-    return torch.cat([mean, deviation, flat.amin(dim=2), flat.amax(dim=2)], dim=1)
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        self.voices, self.width = options.voices, options.voice
+        self.spread = Spread()
+        widths = (COUNT, options.voice, options.voice, 1)
+        self.weights = nn.ParameterList(
+            torch.randn(options.voices, a, b) / a**0.5 for a, b in pairwise(widths)
+        )
+        self.bias = nn.Parameter(torch.zeros(options.voices, 1))
+        self.norms = nn.ModuleList(
+            nn.BatchNorm1d(options.voices * options.voice) for _ in widths[1:-1]
+        )
+        self.dropout = nn.Dropout(options.voice_dropout)
+
+    def each(self, scores: Tensor) -> Tensor:
+        """Log-odds of every voice (voices, N) from evenly spread statistics (voices, N, COUNT)."""
+        x = scores
+        for weight, norm in zip(self.weights, self.norms, strict=False):
+            x = torch.bmm(x, weight).transpose(0, 1).flatten(1)  # (N, voices · width)
+            x = self.dropout(functional.relu(norm(x)))
+            x = x.unflatten(1, (self.voices, self.width)).transpose(0, 1)
+        return torch.bmm(x, self.weights[-1])[:, :, 0] + self.bias
+
+    def forward(self, statistics: Tensor, known: Tensor) -> Tensor:
+        """Mean log-odds (N,) from `moments.moments`."""
+        scores = self.spread(statistics, known)
+        return self.each(scores.expand(self.voices, -1, -1)).mean(dim=0)
 
 
-class LandslideFPN(nn.Module):
-    """Three branches (optical, descending, ascending), one trunk, a 4-level feature pyramid.
-
-    Input (N, 13, 64, 64) as `preprocess.model_input` makes it; output (N,) logits.
-    """
+class Picture(nn.Module):
+    """Three branches (optical, descending, ascending), one trunk, a 4-level feature pyramid."""
 
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
@@ -64,29 +94,24 @@ class LandslideFPN(nn.Module):
         self.trunk = nn.ModuleList(_conv(a, b, stride=2) for a, b in pairwise(widths))
         self.laterals = nn.ModuleList(nn.Conv2d(width, o.pyramid, 1) for width in widths)
         self.smooth = nn.ModuleList(_conv(o.pyramid, o.pyramid, groups=o.pyramid) for _ in widths)
-        numbers = 4 * (len(CHANNELS) + len(_CHANGES))
-        self.plain = nn.Sequential(
-            nn.BatchNorm1d(numbers), nn.Linear(numbers, o.hidden), nn.ReLU(inplace=True)
-        )
+        self.heat = nn.Conv2d(o.pyramid, 1, 1)
         self.head = nn.Sequential(
             nn.Dropout(o.dropout),
-            nn.Linear(2 * o.pyramid * len(widths) + o.hidden, o.hidden),
+            nn.Linear(2 * o.pyramid * len(widths) + 2, o.hidden),
             nn.ReLU(inplace=True),
             nn.Dropout(o.dropout),
         )
         self.answer = nn.Linear(o.hidden, 1)
-        # Channels last: convolutions run about twice as fast on CPUs and tensor cores.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Logits (N,) of a landslide somewhere in the tile."""
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-odds (N,) and heat map (N, 32, 32)."""
         x = inputs.clamp(-_FAR, _FAR)
         seen = [branch(x[:, s]) for branch, s in zip(self.branches, BRANCHES, strict=True)]
         levels = [torch.cat(seen, dim=1)]  # C2 (N, 48, 32, 32)
         for stage in self.trunk:
             levels.append(stage(levels[-1]))  # C3 16², C4 8², C5 4²
         top: Tensor | None = None
-        pooled = [self.plain(_spread_of(x))]
+        pooled = []
         for level, lateral, smooth in zip(
             reversed(levels), reversed(self.laterals), reversed(self.smooth), strict=True
         ):
@@ -94,5 +119,32 @@ class LandslideFPN(nn.Module):
             top = side if top is None else side + functional.interpolate(top, scale_factor=2)
             fused = smooth(top)  # P5 … P2 (N, 48, ·, ·)
             pooled += [fused.mean(dim=(2, 3)), fused.amax(dim=(2, 3))]
-        logits: Tensor = self.answer(self.head(torch.cat(pooled, dim=1)))[:, 0]
-        return logits
+        heat = self.heat(fused)[:, 0]
+        cells = heat.flatten(1)
+        pooled += [cells.topk(_HOTTEST, dim=1).values.mean(dim=1, keepdim=True)]
+        pooled += [cells.mean(dim=1, keepdim=True)]
+        return self.answer(self.head(torch.cat(pooled, dim=1)))[:, 0], heat
+
+
+class LandslideFPN(nn.Module):
+    """Log-odds of a landslide in a tile: of its statistics, plus what the picture adds.
+
+    Input (N, 13, 64, 64) as `preprocess.model_input` makes it; output (N,) log-odds.
+    """
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        self.statistics = Statistics(options)
+        self.picture = Picture(options)
+        # Channels last: convolutions run about twice as fast on CPUs and tensor cores.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def look(self, inputs: Tensor, known: tuple[Tensor, Tensor] | None = None) -> Look:
+        """Both parts and the heat map; `known` saves computing `moments(inputs)` again."""
+        picture, heat = self.picture(inputs)
+        return Look(self.statistics(*(known or moments(inputs))), picture, heat)
+
+    def forward(self, inputs: Tensor, known: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Log-odds (N,) of a landslide somewhere in the tile."""
+        seen = self.look(inputs, known)
+        return seen.statistics + seen.picture

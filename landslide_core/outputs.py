@@ -43,6 +43,7 @@ def tile_table(grid: Grid, detections: Detections) -> geopandas.GeoDataFrame:
         "col": cols,
         "verdict": [VERDICTS[code] for code in tiles.verdict],
         "probability": tiles.probability,
+        "says_landslide": tiles.says_landslide,
         "spread": tiles.spread,
         "agreement": tiles.agreement,
         "filter_score": tiles.filter_score,

@@ -1,14 +1,12 @@
 """Stage 1, the negative filter: drops obvious non-landslide tiles, keeps nearly every landslide.
 
 A tile is dropped when its score is under the threshold of its *input combination*: which of
-the optical image, the two passes and their pre-event dates it has. Combinations that were
-not fitted (half a band group missing, say) are never dropped: no recall was measured there.
+the visible bands, near infrared, the two passes and their pre-event dates it has. Others (half a
+band group missing, say) are never dropped: no recall was measured there.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -16,20 +14,9 @@ import xgboost
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from landslide_core.bands import OPTICAL, POLARISATIONS
-from landslide_core.features import PASSES
+from landslide_core.combinations import COMBINATIONS, blank, combination_of
 
 Floats = NDArray[np.float32]
-
-# An input combination is a tuple of groups; a pre-event date alone tells nothing.
-GROUPS: Final = ("optical", "desc_post", "desc_pre", "asc_post", "asc_pre")
-_PASS_STATES: Final = {p: ((f"{p}_post", f"{p}_pre"), (f"{p}_post",), ()) for p in ("desc", "asc")}
-COMBINATIONS: Final[tuple[str, ...]] = tuple(
-    "+".join(groups)
-    for optical, desc, asc in product((("optical",), ()), *_PASS_STATES.values())
-    if (groups := (*optical, *desc, *asc))
-)
-COMPLETE: Final = COMBINATIONS[0]
 
 
 @dataclass(frozen=True)
@@ -41,11 +28,11 @@ class FilterOptions:
     learning_rate: float = 0.04
     max_depth: int = 5
     subsample: float = 0.7
-    columns_per_tree: float = 0.25
+    columns_per_tree: float = 0.1
     blanked_copies: int = 1  # of every row, with whole input groups missing
     blanked_weight: float = 0.3  # of such a copy beside its complete row
-    inner_folds: int = 5
-    repeats: int = 3  # of the inner folds; one split's luck should not set the threshold
+    inner_folds: int = 8
+    repeats: int = 2  # of the inner folds; one split's luck should not set the threshold
     threads: int = 1
     seed: int = 0
 
@@ -79,57 +66,29 @@ class Prefilter:
         return shares[:, :-1], float(shares[0, -1])
 
 
-def combination_of(features: pd.DataFrame) -> list[str]:
-    """Each row's input combination as "optical+desc_post+…"; "partial" where one is broken."""
-    needs = {
-        "optical": [f"{band}_mean" for band in OPTICAL],
-        **{f"{p}_post": [f"{p}_{pol}_post_mean" for pol in POLARISATIONS] for p in PASSES},
-        **{f"{p}_pre": [f"{p}_{pol}_diff_mean" for pol in POLARISATIONS] for p in PASSES},
-    }
-    has = {group: features[columns].notna() for group, columns in needs.items()}
-    broken = np.any([table.any(axis=1) & ~table.all(axis=1) for table in has.values()], axis=0)
-    whole = {group: has[group].all(axis=1).to_numpy() for group in GROUPS}
-    return [
-        "partial" if broken[i] else "+".join(group for group in GROUPS if whole[group][i])
-        for i in range(len(features))
-    ]
-
-
-def blank(features: pd.DataFrame, combination: str) -> pd.DataFrame:
-    """The features as they would be with only the combination's groups there, NaN elsewhere."""
-    kept = set(combination.split("+"))
-    columns = [name for name in features.columns if not _groups_of(name) <= kept]
-    blanked = features.copy()
-    blanked[columns] = np.float32(np.nan)
-    return blanked
-
-
-def _groups_of(feature: str) -> set[str]:
-    """The input groups a filter feature is computed from."""
-    head = feature.split("_")[0]
-    compares = any(part in feature for part in ("_diff", "_pre", "_change"))
-    if head == "passes":
-        times = ("post", "pre") if compares else ("post",)
-        return {f"{p}_{time}" for p in PASSES for time in times}
-    if head in PASSES:
-        return {f"{head}_post", f"{head}_pre"} if compares else {f"{head}_post"}
-    return {"optical"}
-
-
 def fit_prefilter(
     features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions
 ) -> Prefilter:
     """Fit the trees on all rows given, the thresholds on inner out-of-fold scores of them."""
+    return fit_with_scores(features, labels, options)[0]
+
+
+def fit_with_scores(
+    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions
+) -> tuple[Prefilter, dict[str, NDArray[np.float64]]]:
+    """Fit a filter; also its inner out-of-fold scores (N,) under every input combination."""
     thresholds: dict[str, list[float]] = {name: [] for name in COMBINATIONS}
+    scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in COMBINATIONS}
     for repeat in range(options.repeats):
-        scores = _inner_scores(features, labels, options, options.seed + repeat)
-        for name, column in scores.items():
+        for name, column in _inner_scores(features, labels, options, options.seed + repeat).items():
+            scores[name].append(column)
             thresholds[name].append(recall_threshold(column[labels == 1], options.target_recall))
-    return Prefilter(
+    prefilter = Prefilter(
         booster=_fit_trees(features, labels, options, options.seed),
         features=tuple(features.columns),
         thresholds={name: _geometric_mean(values) for name, values in thresholds.items()},
     )
+    return prefilter, {name: np.mean(columns, axis=0) for name, columns in scores.items()}
 
 
 def _geometric_mean(values: list[float]) -> float:

@@ -190,6 +190,7 @@ def _describe(
             "filter": dict(bundle.prefilter.thresholds),
             "members": [member.threshold for member in bundle.members],
         },
+        "calibration": {name: asdict(found) for name, found in bundle.calibration.items()},
         "counts": {name: int(codes[code]) for code, name in enumerate(VERDICTS)},
     }
 

@@ -6,7 +6,17 @@ from landslide_core.errors import LandslideError
 from landslide_core.explain import TileExplanation
 from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.runs import Run
-from pages.parts import cached, charts, previews, results, running, state, theme, wording
+from pages.parts import (
+    cached,
+    evidence,
+    previews,
+    reasons,
+    results,
+    running,
+    state,
+    theme,
+    wording,
+)
 
 
 def pick(run: Run) -> int:
@@ -35,34 +45,17 @@ def pick(run: Run) -> int:
 
 
 def explain(why: TileExplanation) -> None:
-    """Verdict, bands, filter and ensemble of a tile."""
+    """Verdict, bands, and everything that led there."""
     words, colour = theme.VERDICT_WORDS[why.verdict], VERDICT_COLOURS[why.verdict]
-    theme.verdict_line(words, colour, wording.verdict(why))
+    theme.verdict_line(words, colour, reasons.verdict(why))
     st.subheader("What the satellites saw", anchor=False)
     previews.bands_of_tile(why.pixels, why.cloud)
     if why.verdict == "no_data":
         return
-    st.subheader("What the filter made of it", anchor=False)
-    st.markdown(wording.filter_sentence(why))
-    st.plotly_chart(charts.contributions(why), config={"displayModeBar": False})
-    st.caption(
-        f"What each feature adds to the start value of {wording.signed(why.bias)} log-odds; "
-        "beside its bar, the feature's value in this tile. "
-        "Orange speaks for a landslide, blue against."
-    )
-    with st.expander("Everything that was measured on this tile", icon=":material/table:"):
-        st.dataframe(wording.measurements(why.features), height=420)
-        st.caption("Reflectance × 10⁴ and dB; indices without a unit.")
-    st.subheader("What the ensemble voted", anchor=False)
-    yes, of = wording.votes_for(why)
-    members = len(why.member_thresholds)
-    who = f"{members} members" if members > 1 else "One member"
-    st.markdown(
-        f"{who} looked at the tile {of // members} ways each; "
-        f"{yes} of {of} votes reach their member's threshold."
-    )
-    st.plotly_chart(charts.votes(why), config={"displayModeBar": False})
-    st.caption("● marks a vote for a landslide. “Needs” is the member's threshold.")
+    evidence.weighing(why)
+    evidence.where(why)
+    evidence.filter_stage(why)
+    evidence.ensemble(why)
 
 
 def no_run() -> None:

@@ -12,6 +12,7 @@ st.navigation(
         st.Page("scene.py", title="Scene", icon=":material/satellite_alt:"),
         st.Page("detect.py", title="Detection", icon=":material/map:", default=True),
         st.Page("decisions.py", title="Decision", icon=":material/troubleshoot:"),
+        st.Page("model_card.py", title="Model card", icon=":material/fact_check:"),
     ],
     position="top",  # leaves the whole width to the map
 ).run()

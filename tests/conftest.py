@@ -1,5 +1,6 @@
 """Synthetic patches, their table, a small scene on disk, and a bundle fitted in the session."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 from affine import Affine
 
 from landslide_core.bands import RADAR_ROLES
-from landslide_core.bundle import Bundle, load_bundle, save_bundle
+from landslide_core.bundle import CARD_TEXT, Bundle, load_bundle, save_bundle
+from landslide_core.calibration import Calibration
+from landslide_core.combinations import COMBINATIONS
 from landslide_core.features import features_from_table, filter_features
 from landslide_core.network import NetworkOptions
 from landslide_core.prefilter import FilterOptions, Prefilter, fit_prefilter
@@ -18,11 +21,22 @@ from landslide_core.preprocess import cloud_by_brightness, model_input
 from landslide_core.readers.inputs import SceneInputs
 from landslide_core.readers.patches import to_bands
 from landslide_core.runs import Run, RunOptions, predict_scene
-from landslide_core.training.fit import TrainOptions, fit_member
+from landslide_core.training.dataset import PatchSet, patch_set
+from landslide_core.training.examples import join
+from landslide_core.training.fit import fit_member
+from landslide_core.training.options import TrainOptions
+from landslide_core.training.ship import band_quantiles
 from landslide_core.training.surrogate import statistics_of
 
-TINY = NetworkOptions(stem=4, branch=4, trunk=(8, 8, 8), pyramid=8, hidden=8, dropout=0.0)
+TINY = NetworkOptions(
+    stem=4, branch=4, trunk=(8, 8, 8), pyramid=8, hidden=8, dropout=0.0, voices=2, voice=16
+)
+QUICK = TrainOptions(
+    members=2, epochs=1, batch=8, voice_epochs=4, voice_batch=16, crossed=2, inner_share=0.25
+)
 QUICK_FILTER = FilterOptions(rounds=20, inner_folds=2, repeats=1, threads=1)
+# Half the filter's say, half the votes'; with limits on both sides of the threshold.
+EVEN = Calibration(filter_weight=0.5, votes_weight=0.5, bias=0, threshold=0.5, lower=0.3, upper=0.7)
 CPU = torch.device("cpu")
 UTM = "EPSG:32645"
 ORIGIN = Affine(10, 0, 500_000, 0, -10, 3_100_000)
@@ -65,6 +79,23 @@ def inputs_of(raw):
     pixels = to_bands(raw)
     cloud = cloud_by_brightness(pixels)
     return pixels, cloud, model_input(pixels, cloud)
+
+
+def patches_of(count, seed=0) -> PatchSet:
+    """Prepared patches, every other one positive."""
+    labels = balanced(count)
+    pixels, cloud, _ = inputs_of(raw_patches(labels, seed))
+    return patch_set([f"ID_{i:03d}" for i in range(count)], pixels, cloud, labels)
+
+
+def silent(line):
+    """Report to nobody."""
+
+
+def same_weights(one, other):
+    """Whether two networks agree bit for bit, running averages and quantiles included."""
+    states = one.state_dict(), other.state_dict()
+    return all(torch.equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))
 
 
 def write_raster(path, pixels, names=None, transform=ORIGIN, crs=UTM, **profile):
@@ -141,23 +172,26 @@ def prefilter(table, features) -> Prefilter:
 
 @pytest.fixture(scope="session")
 def bundle_path(prefilter, tmp_path_factory) -> Path:
-    """A bundle folder with two members, each fitted for two epochs. Copy it before changing it."""
-    labels = balanced(40)
-    _, _, inputs = inputs_of(raw_patches(labels))
-    members = tuple(
-        fit_member(
-            inputs,
-            labels,
-            np.ones(len(labels), bool),
-            TINY,
-            TrainOptions(epochs=2, batch=8, learning_rate=1e-2, inner_share=0.25, seed=seed),
-            CPU,
-            lambda line: None,
-        )
+    """A bundle folder with two members, each fitted for a moment. Copy it before changing it."""
+    patches = patches_of(40)
+    options = replace(QUICK, epochs=2, learning_rate=1e-2, voice_epochs=20)
+    members = [
+        fit_member(join(patches), TINY, replace(options, seed=seed), CPU, silent).member
         for seed in range(2)
-    )
+    ]
     path = tmp_path_factory.mktemp("bundle") / "small"
-    return save_bundle(path, prefilter, members, TINY, {"note": "for tests"}, "For tests.\n")
+    bundle = Bundle(
+        name="small",
+        path=path,
+        sha256="",
+        prefilter=prefilter,
+        members=tuple(members),
+        options=TINY,
+        calibration=dict.fromkeys(COMBINATIONS, EVEN),
+        quantiles=band_quantiles(patches.inputs),
+        card={"note": "for tests"},
+    )
+    return save_bundle(bundle, {CARD_TEXT: b"For tests.\n"})
 
 
 @pytest.fixture(scope="session")

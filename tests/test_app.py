@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -14,18 +14,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 from tiny import write_tiny_run
 
-from landslide_core import explain, render
-from landslide_core.detect import VERDICTS
+from landslide_core import render
+from landslide_core.bundle import CARD_TEXT, load_bundle
+from landslide_core.calibration import Calibration
+from landslide_core.combinations import COMPLETE
+from landslide_core.detect import VERDICTS, read_tiles
+from landslide_core.ensemble import cast_votes, heat_map
 from landslide_core.errors import NoSpace, RunDamaged
-from landslide_core.explain import TileExplanation, explain_tile
+from landslide_core.explain import ErrorRates, TileExplanation, Weighing, explain_tile
 from landslide_core.features import LAYERS, STATISTICS, filter_feature_names
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.grid import Tiling
+from landslide_core.preprocess import model_input
+from landslide_core.readers.inputs import SceneInputs, open_scene
 from landslide_core.runs import Run, open_run
-from pages.parts import cached, jobs, map, sources, state, tiles, uploads, wording
+from pages.parts import cached, jobs, map, reasons, sources, state, tiles, uploads, wording
+from pages.parts.waterfall import waterfall
 
 PASSES = ("Ascending minus descending, VV after: standard deviation", "−0.5 dB")
 PAGES = Path(__file__).parents[1] / "pages"
@@ -284,7 +292,14 @@ class TestDecision:
         assert page.query_params["tile"] == "7"
         assert "Simulated data" in page.title[0].value
         shown = texts(page)
-        assert "What the filter made of it" in shown
+        for heading in (
+            "What the satellites saw",
+            "How the probability came about",
+            "Where in the tile",
+            "What the filter made of it",
+            "What the ensemble voted",
+        ):
+            assert heading in shown
         assert "2 members looked at the tile 8 ways each" in shown
 
     def test_stepping_through_tiles(self, with_run: Path) -> None:
@@ -325,18 +340,103 @@ class TestExplanation:
         with pytest.raises(RunDamaged, match="is not there any more"):
             explain_tile(Run(made.folder, {**made.meta, "inputs": gone}), 1)
 
-    def test_the_ensemble_is_asked_once(self, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked = []
-        cast = explain.cast_votes
-        monkeypatch.setattr(explain, "cast_votes", lambda *a: (asked.append(1), cast(*a))[1])
-        verdicts = made.tiles.set_index("tile_id")["verdict"]
-        judged = verdicts[verdicts.isin(("stable", "uncertain", "landslide"))].index[0]
-        assert np.isfinite(explain_tile(made, judged).votes).all()
-        assert not asked
-        dropped = verdicts[verdicts == "filtered_out"]
-        if len(dropped):
-            assert np.isfinite(explain_tile(made, dropped.index[0]).votes).all()
-            assert asked
+    @pytest.mark.parametrize("verdict", ["judged", "filtered_out"])
+    def test_its_parts_make_the_votes_of_the_ensemble(self, made: Run, verdict: str) -> None:
+        """Also those that were never cast, as the filter dropped the tile."""
+        tile = some_tile(made, verdict)
+        why = explain_tile(made, tile)
+        bundle, scene = load_bundle(made.bundle_path), open_scene(made.inputs())
+        tiling = Tiling(scene.grid.height, scene.grid.width, made.meta["stride"])
+        inputs = model_input(*read_tiles(scene, [tiling.window(*divmod(tile, tiling.cols))]))
+        cpu = torch.device("cpu")
+        np.testing.assert_allclose(
+            why.votes, cast_votes(bundle.members, inputs, cpu).votes[0], atol=1e-5
+        )
+        np.testing.assert_allclose(why.heat, heat_map(bundle.members, inputs, cpu)[0], atol=1e-5)
+        assert np.ptp(why.picture, axis=1).min() > 0  # views differ in the picture alone
+
+    def test_it_adds_up_to_the_run_s_probability(self, made: Run) -> None:
+        tile = some_tile(made, "judged")
+        why, row = explain_tile(made, tile), made.tiles.set_index("tile_id").loc[tile]
+        assert why.weighing is not None
+        assert why.weighing.combination == why.weighing.calibrated_for == COMPLETE
+        assert why.weighing.probability == pytest.approx(row["probability"], abs=1e-5)
+        assert why.says_landslide == row["says_landslide"] == (row["probability"] >= 0.5)
+        assert why.votes[0].mean() == pytest.approx(row["member_00"], abs=1e-5)
+
+    def test_a_dropped_tile_keeps_the_filter_s_score(self, made: Run) -> None:
+        why = explain_tile(made, some_tile(made, "filtered_out"))
+        assert why.probability == pytest.approx(why.filter_score, abs=1e-6)
+        assert why.filter_score < why.filter_threshold
+        assert not why.says_landslide
+        assert why.weighing is not None
+        assert why.weighing.probability != pytest.approx(why.probability, abs=1e-4)
+
+    def test_without_data_nothing_is_weighed(self, with_run: Path) -> None:
+        table = with_run / "tiny" / "tiles.parquet"
+        open_run(with_run / "tiny").tiles.assign(verdict="no_data").to_parquet(table)
+        why = explain_tile(open_run(with_run / "tiny"), 3)
+        assert why.weighing is None
+        assert np.isnan(why.votes).all()
+        assert np.isnan(why.heat).all()
+        shown = texts(quiet(open_page("decisions", run="tiny", tile="3")))
+        assert "What the satellites saw" in shown
+        assert "How the probability came about" not in shown
+
+    def test_a_run_of_an_earlier_version_is_refused(self, with_run: Path) -> None:
+        table = with_run / "tiny" / "tiles.parquet"
+        open_run(with_run / "tiny").tiles.drop(columns="says_landslide").to_parquet(table)
+        with pytest.raises(RunDamaged, match="an earlier version wrote it"):
+            explain_tile(open_run(with_run / "tiny"), 3)
+        for name in ("detect", "decisions"):
+            page = quiet(open_page(name, run="tiny"))
+            assert "Run the detection again" in page.error[0].value
+            assert not page.metric
+
+
+def some_tile(run: Run, verdict: str) -> int:
+    """A tile with a verdict; "judged" stands for any of the ensemble's."""
+    wanted = VERDICTS[2:] if verdict == "judged" else (verdict,)
+    return int(run.tiles["tile_id"][run.tiles["verdict"].isin(wanted)].iloc[0])
+
+
+class TestModelCard:
+    @pytest.fixture
+    def models(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("LANDSLIDE_MODELS", str(home / "models"))
+        (home / "models").mkdir()
+        return home / "models"
+
+    def test_no_model(self, models: Path) -> None:
+        assert "landslide train" in texts(quiet(open_page("model_card")))
+
+    def test_no_card(self, models: Path) -> None:
+        (models / "mine").mkdir()
+        said = texts(quiet(open_page("model_card")))
+        assert f"`mine` has no card ({CARD_TEXT})" in said
+
+    def test_text_and_figures_take_turns(self, models: Path) -> None:
+        (models / "mine").mkdir()
+        text = "# Model card: mine\n\nBefore.\n\n![There](one.svg)\n\nAfter.\n![Not](two.svg)\n"
+        (models / "mine" / CARD_TEXT).write_text(text)
+        (models / "mine" / "one.svg").write_text(
+            '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'
+        )
+        page = quiet(open_page("model_card"))
+        assert [title.value for title in page.title] == ["Model card: mine"]
+        inner = [m.value.strip() for m in page.markdown]
+        assert [part for part in inner if part] == ["Before.", "After."]
+        assert len(page.get("image")) == 1
+        assert [c.value for c in page.caption[1:]] == ["The figure two.svg is missing: Not."]
+
+    def test_one_of_several(self, models: Path) -> None:
+        for name in ("default", "other"):
+            (models / name).mkdir()
+            (models / name / CARD_TEXT).write_text(f"Of {name}.")
+        page = quiet(open_page("model_card"))
+        assert "Of default." in texts(page)
+        page.selectbox[0].set_value(models / "other").run()
+        assert "Of other." in texts(quiet(page))
 
 
 def wait_for_jobs(folder: Path) -> None:
@@ -532,9 +632,14 @@ def test_a_stranger_s_text_is_only_text() -> None:
     assert wording.escaped("a_b *c* [d](e)") == r"a\_b \*c\* \[d\]\(e\)"
 
 
+FIT = Calibration(0.5, 0.25, -1.0, threshold=0.43, lower=0.06, upper=0.61)
+# 0.5 × 2 − 0.25 × 4 − 1 = −1 log-odds
+WEIGHING = Weighing(COMPLETE, COMPLETE, FIT, filter_odds=2.0, votes_odds=-4.0)
+
+
 def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> TileExplanation:
-    votes = np.full((10, 8), 0.2, np.float32)
-    votes[:8] = 0.9
+    statistics = np.full(10, 2, np.float32)
+    statistics[8:] = -2
     return TileExplanation(
         pixels=np.zeros((12, 64, 64), np.float32),
         cloud=np.zeros((64, 64), np.bool_),
@@ -543,10 +648,15 @@ def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> Ti
         bias=0.0,
         filter_score=score,
         filter_threshold=threshold,
-        votes=votes,
+        statistics=statistics,
+        picture=np.full((10, 8), 0.5, np.float32),
+        heat=np.zeros((32, 32), np.float32),
         member_thresholds=np.full(10, 0.5, np.float32),
         views=("0°",) * 8,
+        weighing=None if verdict == "no_data" else WEIGHING,
+        rates=ErrorRates(promised=0.02, missed=0.0143, false_alarm=0.0),
         verdict=verdict,
+        says_landslide=verdict == "landslide",
         probability=0.76,
         spread=0.28,
     )
@@ -561,12 +671,80 @@ def test_measurements_in_words() -> None:
 
 
 def test_verdicts_in_words() -> None:
-    said = wording.verdict(explanation("landslide"))
-    assert said.startswith("64 of 80 votes say landslide. The mean probability is 0.76")
-    dropped = wording.verdict(explanation("filtered_out", 0.0123))
+    said = reasons.verdict(explanation("landslide"))
+    assert said.startswith("The probability is 0.76, at or over the limit of 0.61. Of stable tiles")
+    assert "at most 2 % are called landslide" in said
+    said = reasons.verdict(explanation("stable"))
+    assert "under the limit of 0.06" in said
+    assert said.endswith("at most 2 % are called stable or filtered out.")
+    said = reasons.verdict(explanation("uncertain"))
+    assert "between the limits of 0.06 and 0.61" in said
+    assert said.endswith("parted at 0.43, would be no.")
+    dropped = reasons.verdict(explanation("filtered_out", 0.0123))
     assert dropped.startswith("The negative filter gave 0.012, under its threshold of 0.02")
-    assert "Too few valid pixels" in wording.verdict(explanation("no_data"))
-    assert "drops nothing" in wording.filter_sentence(explanation("stable", 0.4, -np.inf))
+    assert "64 of 80 votes" in dropped
+    assert dropped.endswith("the probability would be 0.27.")  # 1 / (1 + e)
+    assert "Too few valid pixels" in reasons.verdict(explanation("no_data"))
+    assert "drops nothing" in reasons.filter_sentence(explanation("stable", 0.4, -np.inf))
+
+
+def test_the_probability_s_parts_in_a_table() -> None:
+    lines = reasons.weighing_table(explanation("stable"), WEIGHING).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert cells == [
+        ["Filter, score 0.40", "+2.00", "0.50", "+1.00"],
+        ["Mean of 80 votes", "−4.00", "0.25", "−1.00"],
+        ["Bias", "", "", "−1.00"],
+        ["**Probability 0.27**", "", "", "**−1.00**"],
+    ]
+
+
+def test_the_waterfall_ends_at_the_sum_and_marks_the_limits() -> None:
+    figure = waterfall(WEIGHING)
+    assert list(figure.data[0].x) == [1.0, -1.0, -1.0, -1.0]
+    lines = [shape.x0 for shape in figure.layout.shapes if shape.type == "line"]
+    assert lines == pytest.approx([-2.7515, -0.2819, 0.4473], abs=1e-4)  # ln(p / (1 − p))
+    zones = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert [zone.x1 for zone in zones[:-1]] == pytest.approx([lines[0], lines[2]])
+    assert len({zone.fillcolor for zone in zones}) == 3
+    low, high = figure.layout.xaxis.range
+    assert low < min(lines)
+    assert high > 1.0
+
+
+def test_a_limit_of_nought_draws_no_line() -> None:
+    never = replace(WEIGHING, calibration=replace(FIT, lower=0.0))
+    texts_drawn = [note.text for note in waterfall(never).layout.annotations]
+    assert texts_drawn == ["yes from 0.43", "landslide from 0.61"]
+    assert "Nothing is called stable" in reasons.limits(never)
+    assert "up to the filter alone" in reasons.promise(explanation("stable"), never)
+
+
+def test_only_what_was_promised_is_said() -> None:
+    why = explanation("stable")
+    said = reasons.promise(why, WEIGHING)
+    assert said.endswith("Measured out of fold, with all inputs there: 1.4 % and 0 %.")
+    nothing = ErrorRates(None, None, None)
+    assert "does not say" in reasons.promise(replace(why, rates=nothing), WEIGHING)
+    assert "at most" not in reasons.verdict(replace(why, rates=nothing))
+    borrowed = replace(WEIGHING, combination="partial")
+    assert "those of complete ones" in reasons.limits(borrowed)
+    assert reasons.promise(why, borrowed) == "No error rates are promised for these inputs."
+    assert "at most" not in reasons.verdict(replace(why, weighing=borrowed))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (COMPLETE, "everything"),
+        ("visible+nir", "optical only"),
+        ("visible+desc_post", "visible, descending after"),
+        ("asc_post+asc_pre", "ascending pass only"),
+        ("partial", "some bands of a group missing"),
+    ],
+)
+def test_combinations_in_words(name: str, words: str) -> None:
+    assert wording.combination(name) == words
 
 
 def test_small_figures_keep_their_meaning() -> None:

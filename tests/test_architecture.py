@@ -14,19 +14,19 @@ PAGES = [*sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
 # Later ones may import earlier ones. A name stands for a module or a whole package.
 LAYERS = (
     *("errors", "bands", "grid", "pixels", "scene", "readers", "preprocess", "features"),
-    *("prefilter", "network", "ensemble", "bundle", "detect", "outputs", "runs"),
-    *("explain", "render", "doctor"),
+    *("combinations", "prefilter", "moments", "network", "ensemble", "calibration", "bundle"),
+    *("detect", "contract", "outputs", "runs", "export", "explain", "render", "doctor"),
     *("terrain", "cover", "scars", "sensing", "simulate"),
-    *("training", "cli", "__main__"),
+    *("training", "terminal", "cli_training", "cli", "__main__"),
 )
 # What may be called while a module is imported: values and declarations, nothing that acts.
 DECLARATIVE = {
     *("Path", "dataclass", "dict.fromkeys", "enumerate", "frozenset", "len", "lru_cache"),
-    *("product", "range", "re.compile", "slice", "tuple", "zip"),
-    *("np.array", "torch.inference_mode"),
+    *("combinations", "product", "range", "re.compile", "slice", "tuple", "zip"),
+    *("np.array", "torch.inference_mode", "torch.no_grad", "torch.tensor"),
     *("Console", "app.command", "typer.Argument", "typer.Option", "typer.Typer"),
 }
-METHODS = {"join", "values", "items"}  # of strings and mappings
+METHODS = {"endswith", "join", "values", "items"}  # of strings and mappings
 
 
 def name_of(path: Path) -> str:

@@ -15,6 +15,8 @@ import pytest
 from playwright.sync_api import Frame, Page, expect, sync_playwright
 from tiny import write_tiny_run
 
+from landslide_core.bundle import CARD_TEXT
+
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium on the PATH: apt-get install chromium"
@@ -30,9 +32,16 @@ expect.set_options(timeout=WAIT)
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a scene, a bundle and a run."""
+    """A folder with a scene, a bundle, a run, and another bundle's card with a figure."""
     folder = tmp_path_factory.mktemp("browser")
     write_tiny_run(folder)
+    card = folder / "models" / "drawn"
+    card.mkdir()
+    (card / CARD_TEXT).write_text("# Model card: drawn\n\n![A square](square.svg)\n")
+    (card / "square.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"><rect width="50" '
+        'height="50"/></svg>'
+    )
     return folder
 
 
@@ -129,7 +138,13 @@ def test_map_click_and_decision(page: Page, address: str) -> None:
     page.get_by_role("button", name="Open decision").click()
     expect(page.get_by_role("heading", name="What the ensemble voted")).to_be_visible()
     expect(page.get_by_label("Tile", exact=True)).to_have_value("12")
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot")).to_have_count(4)
+    expect(page.get_by_role("heading", name="How the probability came about")).to_be_visible()
+    heat = page.locator("img").nth(-1)  # the last picture of the page
+    heat.scroll_into_view_if_needed()
+    before = heat.get_attribute("src")
+    page.get_by_role("slider").press("ArrowRight")
+    expect(heat).not_to_have_attribute("src", before or "")
     assert "tile=12" in page.url
     page.reload()  # the address alone brings it back
     expect(page.get_by_label("Tile", exact=True)).to_have_value("12")
@@ -139,7 +154,10 @@ def test_moving_the_map_runs_no_script(page: Page, address: str) -> None:
     page.goto(f"{address}/?run=tiny")
     frame = map_frame(page)
     page.wait_for_timeout(1500)
-    before = page.locator("[data-testid='stApp']").get_attribute("data-test-script-state")
+    page.wait_for_function(
+        """() => document.querySelector("[data-testid='stApp']")
+            .getAttribute("data-test-script-state") === 'notRunning'"""
+    )
     page.evaluate(
         """() => { window.__runs = 0;
             new MutationObserver(() => { window.__runs += 1; }).observe(
@@ -148,8 +166,18 @@ def test_moving_the_map_runs_no_script(page: Page, address: str) -> None:
     )
     frame.evaluate("map.panBy([80, 40]); map.setZoom(map.getZoom() + 1)")
     page.wait_for_timeout(1500)
-    assert before == "notRunning"
     assert page.evaluate("window.__runs") == 0
+
+
+def test_the_model_card_shows_its_figures(page: Page, address: str) -> None:
+    page.goto(f"{address}/model_card")
+    page.get_by_role("combobox").click()
+    page.get_by_role("option", name="drawn").click()
+    expect(page.get_by_role("heading", name="Model card: drawn")).to_be_visible()
+    picture = page.locator("[data-testid='stMain'] img")
+    expect(picture).to_have_count(1)
+    picture.evaluate("image => image.decode()")  # fails where the browser cannot draw it
+    assert picture.evaluate("image => image.naturalWidth") == 90
 
 
 def test_sample_to_verdicts(page: Page, address: str) -> None:

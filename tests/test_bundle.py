@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import CPU, balanced, inputs_of, raw_patches
+from conftest import CPU, EVEN, balanced, inputs_of, raw_patches
 
-from landslide_core.bundle import load_bundle, save_bundle
+from landslide_core.bands import BAND_NAMES
+from landslide_core.bundle import QUANTILES, load_bundle, save_bundle
+from landslide_core.combinations import COMBINATIONS, COMPLETE
 from landslide_core.ensemble import cast_votes
 from landslide_core.errors import BundleCorrupt, BundleIncompatible, BundleNotFound
 
@@ -37,10 +40,7 @@ def test_a_bundle_holds_what_it_was_saved_with(bundle, bundle_path, prefilter, f
 
 
 def test_saved_and_loaded_again_it_votes_bit_for_bit(bundle, tmp_path, features):
-    saved = save_bundle(
-        tmp_path / "again", bundle.prefilter, bundle.members, bundle.options, bundle.card, "…"
-    )
-    again = load_bundle(saved)
+    again = load_bundle(save_bundle(replace(bundle, path=tmp_path / "again"), {}))
     inputs = inputs_of(raw_patches(balanced(3)))[2]
     first, second = (cast_votes(b.members, inputs, CPU) for b in (bundle, again))
     np.testing.assert_array_equal(first.votes, second.votes)
@@ -52,13 +52,51 @@ def test_loaded_networks_are_in_evaluation_mode(bundle):
     assert not any(member.network.training for member in bundle.members)
 
 
-def test_the_same_content_gives_the_same_hash_and_other_content_another(bundle, tmp_path):
-    parts = bundle.prefilter, bundle.members, bundle.options
-    hashes = [
-        load_bundle(save_bundle(tmp_path / name, *parts, {"note": note}, "")).sha256
-        for name, note in (("a", "x"), ("b", "x"), ("c", "y"))
-    ]
-    assert hashes[0] == hashes[1] != hashes[2]
+def test_calibration_and_quantiles_are_kept(bundle):
+    assert bundle.calibration == dict.fromkeys(COMBINATIONS, EVEN)
+    assert set(bundle.quantiles) == set(BAND_NAMES)
+    for found in bundle.quantiles.values():
+        assert len(found) == len(QUANTILES)
+        assert sorted(found) == list(found)
+
+
+def test_a_combination_without_its_own_calibration_is_weighed_as_complete(bundle):
+    other = replace(EVEN, bias=1.0)
+    given = replace(bundle, calibration={COMPLETE: EVEN, "visible+nir": other})
+    assert given.calibration_of("visible+nir") == other
+    for name in ("partial", "", "asc_post", COMPLETE):
+        assert given.calibration_of(name) == EVEN
+
+
+def saved_hash(bundle, folder, files=None, **changes):
+    """The identity of a bundle with some parts changed, saved and loaded again."""
+    return load_bundle(save_bundle(replace(bundle, path=folder, **changes), files or {})).sha256
+
+
+def test_what_was_fitted_is_the_identity_and_the_card_is_not(bundle, tmp_path):
+    same = saved_hash(bundle, tmp_path / "a")
+    assert same == bundle.sha256
+    assert saved_hash(bundle, tmp_path / "b", card={"energy": 3}) == same
+    assert saved_hash(bundle, tmp_path / "c", files={"curve.png": b"1"}) == same
+    first, second = bundle.members
+    other = {
+        "threshold": {"members": (replace(first, threshold=first.threshold + 1e-6), second)},
+        "weights": {"members": (second, first)},
+        "calibration": {"calibration": {**bundle.calibration, COMPLETE: replace(EVEN, upper=0.71)}},
+        "quantiles": {"quantiles": {**bundle.quantiles, "red": [0.0] * len(QUANTILES)}},
+        "filter": {"prefilter": replace(bundle.prefilter, thresholds={COMPLETE: 0.5})},
+    }
+    hashes = [saved_hash(bundle, tmp_path / name, **parts) for name, parts in other.items()]
+    assert len({same, *hashes}) == 1 + len(other)
+
+
+def test_further_files_are_written_and_verified(bundle, tmp_path):
+    folder = save_bundle(replace(bundle, path=tmp_path / "with"), {"curve.png": b"pixels"})
+    assert (folder / "curve.png").read_bytes() == b"pixels"
+    load_bundle(folder)
+    (folder / "curve.png").write_bytes(b"others")
+    with pytest.raises(BundleCorrupt, match=r"curve\.png has sha256"):
+        load_bundle(folder)
 
 
 def test_nothing_in_it_needs_unpickling(bundle_path):
@@ -106,7 +144,7 @@ def test_no_bundle_is_said_with_a_remedy(tmp_path, folder):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda manifest: manifest.update(format=2),
+        lambda manifest: manifest.update(format=1),
         lambda manifest: manifest["bands"].reverse(),
         lambda manifest: manifest.pop("bands"),
         lambda manifest: manifest["normalisation"][0].reverse(),
@@ -116,10 +154,14 @@ def test_no_bundle_is_said_with_a_remedy(tmp_path, folder):
         lambda manifest: manifest.pop("normalisation"),
         lambda manifest: manifest["member_thresholds"].append(0.5),
         lambda manifest: manifest["member_thresholds"].clear(),
+        lambda manifest: manifest["calibration"].pop(COMPLETE),
+        lambda manifest: manifest["calibration"][COMPLETE].pop("lower"),
+        lambda manifest: manifest.pop("quantiles"),
     ],
     ids=[
         *("format", "bands", "no bands", "normalisation", "width", "option", "no filter"),
         *("no normalisation", "a member too many", "no members"),
+        *("no calibration", "half a calibration", "no quantiles"),
     ],
 )
 def test_a_bundle_of_another_version_is_incompatible(copied, change):
@@ -142,8 +184,8 @@ def test_a_half_written_bundle_never_loads(bundle, copied, monkeypatch):
     def fail(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    monkeypatch.setattr("safetensors.torch.save", fail)
     with pytest.raises(OSError, match="disk full"):
-        save_bundle(copied, bundle.prefilter, bundle.members, bundle.options, {}, "")
+        save_bundle(replace(bundle, path=copied), {})
     with pytest.raises(BundleNotFound):
         load_bundle(copied)

@@ -12,12 +12,20 @@ import pandas as pd
 import pytest
 import torch
 from affine import Affine
-from conftest import ORIGIN, balanced, raw_patches, scene_numbers, table_of, write_raster
+from conftest import (
+    ORIGIN,
+    QUICK_FILTER,
+    balanced,
+    raw_patches,
+    scene_numbers,
+    table_of,
+    write_raster,
+)
 from conftest import write_optical as optical
 from conftest import write_radar as radar
 from shapely import box
 
-from landslide_core import cli
+from landslide_core import cli, cli_training
 from landslide_core.bands import RADAR_ROLES
 from landslide_core.detect import VERDICTS
 
@@ -270,7 +278,7 @@ def test_score_table_tells_the_promised_figures(landslide, bundle_path, table_fi
     code, out, err = landslide("score-table", table_file, "--bundle", bundle_path, "--json")
     assert (code, err) == (0, "")
     told = json.loads(out)
-    assert set(told) == TABLE_KEYS
+    assert set(told) == TABLE_KEYS | {"inputs"}
     assert (told["n"], told["positives"]) == (30, 15)
     assert told["recall"] == told["auc"] == told["average_precision"] == 1.0
     assert 0.4 < told["dropped_fraction"] <= 0.5
@@ -329,6 +337,68 @@ def test_surrogate_writes_patches_and_labels_then_refuses_to_overwrite(
     assert sorted(path.name for path in out.iterdir()) == ["ID_000.npy", "ID_001.npy", "labels.csv"]
     assert np.load(out / "ID_001.npy").shape == (64, 64, 12)
     assert_refused(landslide(*words), "not an empty folder", "Choose another")
+
+
+def test_patches_are_prepared_once_and_the_filter_is_fitted_on_them(
+    landslide, patches, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        cli_training, "FilterOptions", lambda seed: replace(QUICK_FILTER, rounds=5, seed=seed)
+    )
+    prepared, out = tmp_path / "prepared", tmp_path / "filter.json"
+    words = ("prepare", patches, "--labels", patches / "labels.csv", "--out", prepared, "--json")
+    code, told, err = landslide(*words)
+    assert (code, err) == (0, "")
+    assert json.loads(told) == {"prepared": str(prepared), "patches": 12, "positives": 6}
+    code, again, err = landslide(*words)
+    assert (code, again) == (0, told)
+    assert "nothing was left to do" in err
+    fit = ("train-filter", prepared, "--out", out, "--folds", "2", "--seed", "3", "--json")
+    code, told, err = landslide(*fit, "--work", tmp_path / "work")
+    assert code == 0
+    assert set(json.loads(told)) == TABLE_KEYS | {"filter"}
+    assert json.loads(told)["n"] == 12
+    assert err.count("\n") == 3  # two folds, and the fit on all rows
+    assert json.loads(out.read_text())["options"]["seed"] == 3
+    assert len(list((tmp_path / "work").glob("*/fold_*.npz"))) == 2
+    assert_refused(landslide(*fit), "exists already", "Choose another --out")
+    rows = table_of(raw_patches(balanced(12), seed=9), balanced(12)).assign(ID=list("ABCDEFGHIJKL"))
+    rows[["band5_mean", "band5_min", "band5_max"]] += 100  # no row lies where the pixels do
+    rows.to_csv(tmp_path / "table.csv", index=False)
+    fit = (
+        "train-filter",
+        prepared,
+        "--out",
+        tmp_path / "other.json",
+        "--folds",
+        "2",
+        "--seed",
+        "3",
+    )
+    fit = (*fit, "--work", tmp_path / "work", "--table", tmp_path / "table.csv")
+    assert landslide(*fit)[0] == 0
+    assert len(list((tmp_path / "work").iterdir())) == 2  # features of the table are others
+    rows["label"] = 1 - rows["label"]
+    rows.to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "other.json").unlink()
+    assert_refused(landslide(*fit), "disagree on 12 labels", "labels that belong to the table")
+
+
+def test_what_is_not_prepared_is_refused_in_one_line(landslide, patches, tmp_path):
+    told = landslide("train-filter", patches, "--out", tmp_path / "filter.json")
+    assert_refused(told, "no finished preparation", "landslide prepare")
+    np.save(tmp_path / "X.npy", np.ones((64, 64, 11)))
+    (tmp_path / "labels.csv").write_text("ID,label\nX,1\n")
+    words = ("--labels", tmp_path / "labels.csv", "--out", tmp_path / "out")
+    assert_refused(landslide("prepare", tmp_path, *words), "X.npy", "Leave the file out")
+
+
+def test_help_names_every_command(landslide):
+    code, out, _ = landslide("--help")
+    assert code == 0
+    commands = ("predict", "evaluate", "score-table", "score-run", "sample", "doctor")
+    for name in (*commands, "surrogate", "prepare", "train-filter", "train"):
+        assert f" {name} " in out
 
 
 def test_score_run_counts_tiles_and_scars(landslide, run, tmp_path):

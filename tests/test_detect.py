@@ -6,30 +6,44 @@ import numpy as np
 import pytest
 import torch
 from affine import Affine
-from conftest import CPU, ORIGIN, TINY, scene_numbers, write_scene_files
+from conftest import CPU, EVEN, ORIGIN, TINY, scene_numbers, write_scene_files
 
 from landslide_core import detect as detect_module
-from landslide_core.detect import VERDICTS, Judgement, detect, judge, read_tiles
+from landslide_core.combinations import COMPLETE
+from landslide_core.detect import (
+    VERDICTS,
+    Judgement,
+    detect,
+    judge,
+    judge_prepared,
+    read_tiles,
+)
 from landslide_core.ensemble import Member
+from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling
 from landslide_core.network import LandslideFPN
-from landslide_core.preprocess import cloud_by_brightness
+from landslide_core.preprocess import cloud_by_brightness, model_input
 from landslide_core.readers.inputs import open_scene
 
 
-def says(yes):
-    """A member whose every vote is nearly 1 or nearly 0."""
+def says(odds, threshold=0.5):
+    """A member whose every vote has the same log-odds."""
     network = LandslideFPN(TINY).eval()
     with torch.no_grad():
-        network.answer.weight.zero_()
-        network.answer.bias.fill_(20.0 if yes else -20.0)
-    return Member(network, 0.5)
+        network.statistics.weights[-1].zero_()
+        network.statistics.bias.zero_()
+        network.picture.answer.weight.zero_()
+        network.picture.answer.bias.fill_(odds)
+    return Member(network, threshold)
 
 
-def with_filter(bundle, limit):
-    """The bundle with one filter threshold for every combination of inputs."""
+VOTES_ALONE = replace(EVEN, filter_weight=0.0, votes_weight=1.0)
+
+
+def with_filter(bundle, limit, **parts):
+    """The bundle with one filter threshold for every combination of inputs, and other parts."""
     limits = dict.fromkeys(bundle.prefilter.thresholds, limit)
-    return replace(bundle, prefilter=replace(bundle.prefilter, thresholds=limits))
+    return replace(bundle, prefilter=replace(bundle.prefilter, thresholds=limits), **parts)
 
 
 @pytest.fixture(scope="module")
@@ -63,34 +77,66 @@ def assert_same(one: Judgement, other: Judgement):
 
 
 @pytest.mark.parametrize(
-    ("votes", "verdict", "answer"),
+    ("probability", "verdict", "answer"),
     [
-        ((1, 1, 1), "landslide", True),
-        ((1, 1, 0), "landslide", True),  # two thirds agree
-        ((1, 0, 0), "stable", False),
-        ((0, 0, 0), "stable", False),
-        ((1, 0), "uncertain", True),  # half of the votes
-        ((1, 1, 1, 0, 0), "uncertain", True),
-        ((1, 1, 0, 0, 0), "uncertain", False),
+        (0.95, "landslide", True),
+        (0.701, "landslide", True),
+        (0.699, "uncertain", True),  # a yes, though not a sure one
+        (0.501, "uncertain", True),
+        (0.499, "uncertain", False),
+        (0.301, "uncertain", False),
+        (0.299, "stable", False),
+        (0.05, "stable", False),
     ],
 )
-def test_the_verdict_is_the_votes_two_thirds_majority(bundle, tiles, votes, verdict, answer):
-    members = tuple(says(vote) for vote in votes)
-    judged = judge(*tiles, replace(with_filter(bundle, -np.inf), members=members), CPU)
-    share = np.mean(votes)
-    assert [VERDICTS[code] for code in judged.verdict[:3]] == [verdict] * 3
-    np.testing.assert_allclose(judged.probability[:3], share, atol=1e-6)
-    np.testing.assert_allclose(judged.spread[:3], np.sqrt(share * (1 - share)), atol=1e-6)
-    np.testing.assert_allclose(judged.agreement[:3], share, atol=1e-6)
+def test_verdict_and_answer_come_from_the_probability(bundle, tiles, probability, verdict, answer):
+    """`EVEN` has its threshold at 0.5 and limits at 0.3 and 0.7."""
+    member = says(float(np.log(probability / (1 - probability))))
+    given = with_filter(bundle, -np.inf, members=(member,), calibration={COMPLETE: VOTES_ALONE})
+    judged = judge(*tiles, given, CPU)
+    np.testing.assert_allclose(judged.probability[:3], probability, atol=1e-6)
+    assert [VERDICTS[code] for code in judged.verdict] == [verdict] * 3 + ["no_data"]
     assert judged.says_landslide.tolist() == [answer] * 3 + [False]
 
 
+def test_filter_and_votes_add_up_by_their_weights(bundle, tiles):
+    members = says(3.0), says(-1.0)  # their mean log-odds are 1
+    weights = replace(EVEN, filter_weight=0.8, votes_weight=1.5, bias=-0.2)
+    given = with_filter(bundle, -np.inf, members=members, calibration={COMPLETE: weights})
+    judged = judge(*tiles, given, CPU)
+    score = judged.filter_score[:3].astype(float)
+    assert np.ptp(score) > 0.1
+    odds = 0.8 * np.log(score / (1 - score)) + 1.5 * 1 - 0.2
+    np.testing.assert_allclose(judged.probability[:3], 1 / (1 + np.exp(-odds)), atol=1e-6)
+
+
+def test_each_tile_is_weighed_as_its_own_combination_of_inputs(bundle, tiles):
+    """The second tile lacks a pass, of the third half a pass is there: nothing fits that."""
+    pixels = tiles[0].copy()
+    pixels[1, 8:] = np.nan
+    pixels[2, 9] = np.nan
+    calibration = {
+        COMPLETE: replace(VOTES_ALONE, bias=1.0),
+        "visible+nir+desc_post+desc_pre": replace(VOTES_ALONE, bias=-2.0),
+    }
+    given = with_filter(bundle, -np.inf, members=(says(0.0),), calibration=calibration)
+    judged = judge(pixels, tiles[1], given, CPU)
+    odds = np.log(judged.probability[:3] / (1 - judged.probability[:3]))
+    np.testing.assert_allclose(odds, [1.0, -2.0, 1.0], atol=1e-5)
+
+
+@pytest.mark.parametrize("votes", [(1, 1, 1), (1, 1, 0), (1, 0), (0, 0, 0)])
+def test_spread_and_agreement_are_of_the_votes(bundle, tiles, votes):
+    members = tuple(says(20.0 if vote else -20.0) for vote in votes)
+    judged = judge(*tiles, with_filter(bundle, -np.inf, members=members), CPU)
+    share = np.mean(votes)
+    np.testing.assert_allclose(judged.spread[:3], np.sqrt(share * (1 - share)), atol=1e-6)
+    np.testing.assert_allclose(judged.agreement[:3], share, atol=1e-6)
+
+
 def test_each_vote_is_held_to_its_own_member_s_threshold(bundle, tiles):
-    half = says(True)
-    with torch.no_grad():
-        half.network.answer.bias.zero_()  # every vote is 0.5
-    members = Member(half.network, 0.4), Member(half.network, 0.5), Member(half.network, 0.6)
-    judged = judge(*tiles, replace(with_filter(bundle, -np.inf), members=members), CPU)
+    members = says(0.0, 0.4), says(0.0, 0.5), says(0.0, 0.6)  # every vote is 0.5
+    judged = judge(*tiles, with_filter(bundle, -np.inf, members=members), CPU)
     np.testing.assert_allclose(judged.agreement[:3], 2 / 3, atol=1e-6)
 
 
@@ -121,7 +167,7 @@ def test_dropped_tiles_have_a_score_and_no_votes(whole, bundle):
     assert np.isnan(judged.spread[dropped]).all()
     np.testing.assert_array_equal(judged.probability[dropped], judged.filter_score[dropped])
     assert not judged.says_landslide[dropped].any()
-    limit = bundle.prefilter.thresholds["optical+desc_post+desc_pre+asc_post+asc_pre"]
+    limit = bundle.prefilter.thresholds[COMPLETE]
     seen = np.isfinite(judged.filter_score)
     np.testing.assert_array_equal(judged.filter_score[seen] < limit, dropped[seen])
     assert np.isfinite(judged.votes[seen & ~dropped]).all()
@@ -152,10 +198,20 @@ def test_cloud_fraction_is_of_the_pixels_the_optical_sensor_saw(bundle, tiles):
 def test_a_missing_source_is_judged_by_its_own_threshold(bundle, tiles):
     pixels = tiles[0].copy()
     pixels[:, 8:] = np.nan  # no ascending pass
-    limits = {**bundle.prefilter.thresholds, "optical+desc_post+desc_pre": 2.0}
+    limits = {**bundle.prefilter.thresholds, "visible+nir+desc_post+desc_pre": 2.0}
     changed = replace(bundle, prefilter=replace(bundle.prefilter, thresholds=limits))
     judged = judge(pixels, tiles[1], changed, CPU)
     assert [VERDICTS[code] for code in judged.verdict] == ["filtered_out"] * 3 + ["no_data"]
+
+
+def test_prepared_tiles_get_the_same_judgement(bundle, tiles):
+    pixels, cloud = (array[:3] for array in tiles)
+    features = filter_features(table_features(pixels))
+    prepared = judge_prepared(model_input(pixels, cloud), features, bundle, CPU)
+    assert_same(prepared, judge(pixels, cloud, bundle, CPU))
+    np.testing.assert_array_equal(
+        prepared.says_landslide, judge(pixels, cloud, bundle, CPU).says_landslide
+    )
 
 
 def test_judging_leaves_its_input_alone(bundle, tiles):

@@ -7,7 +7,8 @@ import pytest
 import torch
 from conftest import CPU, TINY, balanced, inputs_of, raw_patches
 
-from landslide_core.ensemble import VIEWS, Ballot, Member, cast_votes, view
+from landslide_core.ensemble import VIEWS, Ballot, Member, cast_votes, heat_map, view
+from landslide_core.moments import moments
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.preprocess import model_input
 
@@ -83,12 +84,11 @@ def test_batch_size_does_not_change_votes(members, inputs, batch):
     np.testing.assert_allclose(votes, cast_votes(members, inputs, CPU, 32).votes, atol=1e-5)
 
 
-def test_probability_spread_and_agreement_over_all_votes():
+def test_spread_and_agreement_over_all_votes():
     votes = np.zeros((2, 2, 8), np.float32)
     votes[0, 0] = 0.5
     votes[1] = 0.25
-    ballot = Ballot(votes, np.array([0.5, 0.3], np.float32))
-    np.testing.assert_allclose(ballot.probability, [0.25, 0.25])
+    ballot = Ballot(votes, np.zeros(2, np.float32), np.array([0.5, 0.3], np.float32))
     np.testing.assert_allclose(ballot.spread, [0.25, 0.0])
     np.testing.assert_allclose(ballot.agreement, [0.5, 0.0])  # a vote at the threshold says yes
 
@@ -108,14 +108,68 @@ def test_missing_channels_are_zeros_and_give_a_finite_answer(members):
     assert np.isfinite(cast_votes(members, inputs, CPU).votes).all()
 
 
-def test_values_beyond_ten_deviations_say_no_more(members, inputs):
-    def vote(level):
-        changed = inputs.copy()
-        changed[:, 3, 10:20, 10:20] = level
-        return cast_votes(members, changed, CPU).votes
+def test_the_mean_log_odds_are_over_members_and_views(members, inputs):
+    ballot = cast_votes(members, inputs, CPU)
+    odds = np.log(ballot.votes.astype(float) / (1 - ballot.votes.astype(float)))
+    np.testing.assert_allclose(ballot.log_odds, odds.mean(axis=(1, 2)), atol=1e-4)
+    assert np.ptp(ballot.log_odds) > 1e-3
 
-    np.testing.assert_array_equal(vote(10.0), vote(1e6))
-    assert (vote(10.0) != vote(5.0)).any()
+
+def test_certain_votes_keep_their_log_odds(members, inputs):
+    """A vote of 1.0 in float32 would have none of its own."""
+    sure = LandslideFPN(TINY).eval()
+    with torch.no_grad():
+        sure.picture.answer.bias.fill_(40.0)
+    ballot = cast_votes([Member(sure, 0.5)], inputs, CPU)
+    assert (ballot.votes == 1).all()
+    np.testing.assert_allclose(ballot.log_odds, 40, atol=2)
+
+
+def test_values_beyond_ten_deviations_say_no_more_to_the_picture(members, inputs):
+    def looked_at(level):
+        changed = torch.from_numpy(inputs.copy())
+        changed[:, 3, 10:20, 10:20] = level
+        with torch.inference_mode():
+            return members[0].network.look(changed)
+
+    far, further, near = looked_at(10.0), looked_at(1e6), looked_at(5.0)
+    assert torch.equal(far.picture, further.picture)
+    assert torch.equal(far.heat, further.heat)
+    assert (far.picture != near.picture).any()
+    assert torch.isfinite(further.statistics).all()
+    # Evenly spread statistics stay within ±3.1 whatever a pixel holds.
+    assert (further.statistics - far.statistics).abs().max() < 20
+
+
+def test_the_answer_is_what_both_parts_add_up_to(members, inputs):
+    tiles = torch.from_numpy(inputs.copy())
+    with torch.inference_mode():
+        seen = members[0].network.look(tiles)
+        torch.testing.assert_close(members[0].network(tiles), seen.statistics + seen.picture)
+    assert seen.heat.shape == (5, 32, 32)
+    assert seen.statistics.std() > 0
+    assert seen.picture.std() > 0
+
+
+def test_statistics_are_the_mean_of_the_voices(members, inputs):
+    part = members[0].network.statistics
+    known = moments(torch.from_numpy(inputs.copy()))
+    with torch.inference_mode():
+        scores = part.spread(*known).expand(TINY.voices, -1, -1)
+        each = part.each(scores)
+        assert each.shape == (TINY.voices, 5)
+        assert (each[0] != each[1]).all()  # started and trained apart
+        torch.testing.assert_close(part(*known), each.mean(dim=0))
+
+
+def test_the_heat_map_is_the_mean_probability_of_each_cell(members, inputs):
+    heat = heat_map(members, inputs, CPU)
+    assert heat.shape == (5, 32, 32)
+    with torch.inference_mode():
+        cells = [
+            torch.sigmoid(m.network.picture(torch.from_numpy(inputs.copy()))[1]) for m in members
+        ]
+    np.testing.assert_allclose(heat, torch.stack(cells).mean(dim=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("first", [0, 5, 9])

@@ -89,8 +89,14 @@ def test_the_table_has_a_row_a_tile_and_the_promised_columns(any_run):
     assert set(tiles["verdict"]) <= set(VERDICTS)
     assert tiles["verdict"].nunique() > 2
     voted = tiles[~tiles["verdict"].isin(["no_data", "filtered_out"])]
-    members = voted[["member_00", "member_01"]]
-    np.testing.assert_allclose(members.mean(axis=1), voted["probability"], atol=1e-6)
+    assert voted[["member_00", "member_01"]].notna().all(axis=None)
+    # The bundle's limits are 0.3 and 0.7.
+    by_limits = np.select(
+        [voted["probability"] >= 0.7, voted["probability"] < 0.3],
+        ["landslide", "stable"],
+        "uncertain",
+    )
+    assert voted["verdict"].tolist() == by_limits.tolist()
 
 
 def test_the_value_at_a_tile_s_centre_is_the_table_s(run):
@@ -136,6 +142,7 @@ def test_predictions_of_patches_are_readable_answers(tmp_path):
     judgement = Judgement(
         verdict=np.array([4, 1, 0, 3], np.uint8),
         probability=values,
+        says_landslide=np.array([True, False, False, True]),
         spread=values,
         agreement=np.array([0.9, 0.0, np.nan, 0.5], np.float32),
         filter_score=values,

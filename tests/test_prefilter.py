@@ -6,18 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import QUICK_FILTER, balanced, raw_patches, table_of
+from sklearn.metrics import roc_auc_score
 
-from landslide_core.bands import BAND_NAMES
-from landslide_core.features import features_from_table, filter_features, table_features
-from landslide_core.prefilter import (
-    COMBINATIONS,
-    COMPLETE,
-    blank,
-    combination_of,
-    fit_prefilter,
-    recall_threshold,
-)
-from landslide_core.readers.patches import to_bands
+from landslide_core.combinations import COMBINATIONS, COMPLETE, blank, combination_of
+from landslide_core.features import features_from_table, filter_features
+from landslide_core.prefilter import fit_prefilter, fit_with_scores, recall_threshold
 
 
 @pytest.fixture(scope="module")
@@ -45,41 +38,6 @@ def test_tied_scores_are_kept_together():
     assert recall_threshold(scores, 0.95) == 0.7
 
 
-def test_there_are_seventeen_combinations_and_the_first_is_complete():
-    assert len(set(COMBINATIONS)) == len(COMBINATIONS) == 2 * 3 * 3 - 1
-    assert COMPLETE == "optical+desc_post+desc_pre+asc_post+asc_pre"
-
-
-@pytest.mark.parametrize("name", COMBINATIONS)
-def test_blanked_features_are_recognised_as_their_combination(features, name):
-    rows = features.iloc[:3]
-    before = rows.copy()
-    blanked = blank(rows, name)
-    assert combination_of(blanked) == [name] * 3
-    pd.testing.assert_frame_equal(rows, before)
-    kept = blanked.notna().all()
-    assert kept.any()
-    assert kept.all() == (name == COMPLETE)
-
-
-def test_blanking_is_what_missing_pixels_do(prefilter):
-    """A tile without a source has the same features as the whole tile with the group blanked."""
-    pixels = to_bands(raw_patches(balanced(2)))
-    whole = filter_features(table_features(pixels))
-    for name in COMBINATIONS:
-        kept = set(name.split("+"))
-        groups = [
-            "optical" if "_" not in band else f"{band.split('_')[0]}_{band.split('_')[2]}"
-            for band in BAND_NAMES
-        ]
-        holed = pixels.copy()
-        holed[:, [i for i, group in enumerate(groups) if group not in kept]] = np.nan
-        found = filter_features(table_features(holed))
-        np.testing.assert_array_equal(
-            found[list(prefilter.features)], blank(whole, name)[list(prefilter.features)], name
-        )
-
-
 def test_partial_inputs_are_never_dropped(prefilter, features):
     rows = features.iloc[:40].copy()
     rows["red_mean"] = np.nan
@@ -95,8 +53,10 @@ def test_a_pre_event_date_alone_is_never_dropped(prefilter, features):
 
 
 def test_each_row_is_held_to_the_threshold_of_its_own_combination(prefilter, features):
-    rows = pd.concat([features.iloc[:2], blank(features.iloc[2:4], "optical+asc_post")])
-    expected = [prefilter.thresholds[COMPLETE]] * 2 + [prefilter.thresholds["optical+asc_post"]] * 2
+    rows = pd.concat([features.iloc[:2], blank(features.iloc[2:4], "visible+nir+asc_post")])
+    expected = [prefilter.thresholds[COMPLETE]] * 2 + [
+        prefilter.thresholds["visible+nir+asc_post"]
+    ] * 2
     np.testing.assert_array_equal(prefilter.threshold(rows), np.float32(expected))
 
 
@@ -131,7 +91,7 @@ def test_thresholds_come_from_scores_out_of_fold():
 
 def test_contributions_and_bias_add_up_to_the_log_odds(prefilter, unseen):
     features, _ = unseen
-    rows = pd.concat([features, blank(features, "optical")])
+    rows = pd.concat([features, blank(features, "visible+nir")])
     shares, bias = prefilter.contributions(rows)
     assert shares.shape == (len(rows), len(prefilter.features))
     score = prefilter.score(rows).astype(np.float64)
@@ -158,3 +118,25 @@ def test_repeats_meet_at_the_geometric_mean_of_their_thresholds(table, features)
     both = fit_prefilter(features, labels, replace(options, repeats=2)).thresholds
     for name in COMBINATIONS:
         assert both[name] == pytest.approx(np.sqrt(singly[0][name] * singly[1][name]))
+
+
+def test_inner_scores_are_those_of_filters_that_never_saw_the_row(table, features):
+    """On labels that nothing explains they rank no better than chance; the fitted trees do."""
+    labels = np.random.default_rng(0).permutation(table["label"].to_numpy())
+    fitted, inner = fit_with_scores(features, labels, replace(QUICK_FILTER, rounds=60))
+    assert set(inner) == set(COMBINATIONS)
+    assert 0.35 < roc_auc_score(labels, inner[COMPLETE]) < 0.65
+    assert roc_auc_score(labels, fitted.score(features)) > 0.95
+
+
+def test_thresholds_keep_the_promised_recall_of_every_combination(table, features):
+    labels = table["label"].to_numpy()
+    fitted, inner = fit_with_scores(features, labels, replace(QUICK_FILTER, target_recall=0.9))
+    for name, scores in inner.items():
+        passed = (scores[labels == 1] >= fitted.thresholds[name]).mean()
+        assert passed >= 0.9, name  # more than 0.9 where scores are tied
+    optical, radar = (
+        ((inner[name] < fitted.thresholds[name])[labels == 0]).mean()
+        for name in ("visible+nir", "desc_post+desc_pre")
+    )
+    assert radar > optical + 0.3  # only radar tells these rows apart

@@ -6,11 +6,14 @@ import numpy as np
 import torch
 import xgboost
 
-from landslide_core.bundle import save_bundle
+from landslide_core.bands import BANDS
+from landslide_core.bundle import CARD_TEXT, QUANTILES, Bundle, save_bundle
+from landslide_core.calibration import Calibration
+from landslide_core.combinations import COMBINATIONS
 from landslide_core.ensemble import Member
 from landslide_core.features import filter_features, table_features
 from landslide_core.network import LandslideFPN, NetworkOptions
-from landslide_core.prefilter import COMBINATIONS, Prefilter
+from landslide_core.prefilter import Prefilter
 from landslide_core.readers.inputs import SceneInputs
 from landslide_core.runs import Run, RunOptions, predict_scene
 from landslide_core.simulate import SimulationOptions, simulate, write_scene
@@ -45,14 +48,23 @@ def write_tiny_bundle(path: Path, members: int = 2) -> Path:
     for seed in range(members):
         torch.manual_seed(seed)
         networks.append(Member(LandslideFPN(options).eval(), 0.5))
-    return save_bundle(
-        path,
-        Prefilter(booster, tuple(features.columns), thresholds),
-        tuple(networks),
-        options,
-        {"note": "unfitted"},
-        "Unfitted.",
+    bundle = Bundle(
+        name=path.name,
+        path=path,
+        sha256="",
+        prefilter=Prefilter(booster, tuple(features.columns), thresholds),
+        members=tuple(networks),
+        options=options,
+        calibration=dict.fromkeys(COMBINATIONS, Calibration(0.5, 0.5, 0.0, 0.5, 0.4, 0.6)),
+        quantiles={
+            band.name: np.linspace(
+                band.mean - band.std, band.mean + band.std, len(QUANTILES)
+            ).tolist()
+            for band in BANDS
+        },
+        card={"note": "unfitted"},
     )
+    return save_bundle(bundle, {CARD_TEXT: b"Unfitted."})
 
 
 def write_tiny_run(folder: Path, name: str = "tiny") -> Run:

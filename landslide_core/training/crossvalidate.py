@@ -1,37 +1,40 @@
-"""Ten folds in, a bundle and its honest figures out.
+"""Ten folds in; a filter, a member, its calibration and honest scores out of each.
 
-Fold k's filter, member and thresholds see nothing of fold k's rows; its out-of-fold scores
-come from them. The members of all folds make the ensemble; the filter that ships is fitted on
-all rows of the table, by the same code.
+Fold k's filter, member, thresholds and calibration see nothing of fold k's rows. The members of
+all folds make the ensemble; what else ships is fitted on all rows by the same code (`ship`).
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from landslide_core.bundle import Bundle
-from landslide_core.detect import FILTERED_OUT, Judgement, Progress, judge
-from landslide_core.ensemble import Member
-from landslide_core.features import features_from_table, filter_features
-from landslide_core.network import LandslideFPN, NetworkOptions
-from landslide_core.prefilter import FilterOptions, Prefilter, fit_prefilter
-from landslide_core.preprocess import cloud_by_brightness, model_input
-from landslide_core.readers.patches import list_patches, read_patches
+from landslide_core.bundle import Bundle, load_bundle, save_bundle
+from landslide_core.calibration import Calibration
+from landslide_core.combinations import COMBINATIONS, COMPLETE, USUAL, blank, blank_inputs
+from landslide_core.detect import Judgement, judge_prepared
+from landslide_core.ensemble import cast_votes
+from landslide_core.network import NetworkOptions
+from landslide_core.prefilter import FilterOptions, Prefilter, fit_with_scores
+from landslide_core.training.calibrate import fit_calibration
 from landslide_core.training.dataset import PatchSet
-from landslide_core.training.fit import Report, TrainOptions, fit_member
-from landslide_core.training.metrics import filter_scores, system_scores
+from landslide_core.training.evidence import Evidence
+from landslide_core.training.examples import groups_of, join
+from landslide_core.training.fit import Curve, Fitted, Report, fit_member
+from landslide_core.training.options import Splits, TrainOptions
 
 _CHUNK: Final = 256  # tiles judged at once
+_SCORES: Final = "scores.npz"
+_CURVE: Final = "curve.json"
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,17 @@ class Sources:
     """What there is to learn from."""
 
     patches: PatchSet  # surrogate or real patches, scored
-    table: pd.DataFrame  # their rows of band statistics, in the same order
-    simulated: PatchSet | None  # added to every fold's training rows, never scored here
+    table: pd.DataFrame | None = None  # their filter features measured exactly, to fit stage 1 on
+    simulated: PatchSet | None = None  # added to every fold's training tiles, never scored here
+    chips: PatchSet | None = None  # overlapping tiles of real optical chips, split by chip
+
+    def chips_of_fold(self, k: int, folds: int) -> NDArray[np.bool_]:
+        """Which chip tiles belong to fold k: every tile of a chip to the same one."""
+        if self.chips is None:
+            return np.zeros(0, bool)
+        names = groups_of(self.chips)
+        place = {name: i % folds for i, name in enumerate(sorted(set(names)))}
+        return np.array([place[name] == k for name in names])
 
 
 @dataclass(frozen=True)
@@ -54,145 +66,189 @@ class Plan:
     def fingerprint(self, sources: Sources) -> str:
         """Hash of the options and the data: a checkpoint of another plan is not taken up."""
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
-        for part in (sources.patches, sources.simulated):
+        for part in (sources.patches, sources.simulated, sources.chips):
             if part is not None:
                 digest.update("\n".join(part.ids).encode())
                 digest.update(part.labels.tobytes())
-                digest.update(part.pixels[:, :, ::8, ::8].tobytes())
-        digest.update(pd.util.hash_pandas_object(sources.table).to_numpy().tobytes())
+                # Statistics of every band: other pixels would show here.
+                digest.update(pd.util.hash_pandas_object(part.features).to_numpy().tobytes())
+        if sources.table is not None:
+            digest.update(pd.util.hash_pandas_object(sources.table).to_numpy().tobytes())
         return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold's member and what it said of the rows it never saw."""
+    """One fold's system and what it said of tiles it never saw."""
 
-    member: Member
-    rows: NDArray[np.int_]
-    judgement: Judgement
+    system: Bundle  # its filter, one member, its calibration
+    rows: NDArray[np.int_]  # of the patches, held out
+    judgement: Judgement  # of them, complete
+    evidence: dict[str, Evidence]  # of them, by input combination
+    chips: Judgement | None  # of the held-out chips' quarters
+    curve: Curve
 
 
-def judge_all(bundle: Bundle, patches: PatchSet, device: torch.device) -> Judgement:
-    """Both stages on a patch set, in chunks."""
+def split(labels: NDArray[np.int_], options: TrainOptions) -> Splits:
+    """Class-balanced folds: rows to fit on and rows held out, fold by fold."""
+    folds = StratifiedKFold(options.members, shuffle=True, random_state=options.seed)
+    return list(folds.split(labels, labels))
+
+
+def judge_set(bundle: Bundle, patches: PatchSet, device: torch.device) -> Judgement:
+    """Both stages on prepared tiles, in chunks."""
     bundle.to(device)
-    starts = range(0, len(patches), _CHUNK)
-    return Judgement.join(
-        [
-            judge(patches.pixels[s : s + _CHUNK], patches.cloud[s : s + _CHUNK], bundle, device)
-            for s in starts
-        ]
-    )
+    room = Judgement.room_for(len(patches), len(bundle.members))
+    for start in range(0, len(patches), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        features = patches.features[part]
+        room.put(start, judge_prepared(patches.inputs[part], features, bundle, device))
+    return room
 
 
-def judge_folder(
-    folder: Path, bundle: Bundle, device: torch.device, progress: Progress | None = None
-) -> tuple[list[str], Judgement]:
-    """Both stages on a folder of patch files, a chunk in memory at a time; IDs and judgement.
+def fit_fold(
+    sources: Sources,
+    fitted: NDArray[np.int_],
+    held: NDArray[np.int_],
+    k: int,
+    plan: Plan,
+    device: torch.device,
+    report: Report,
+) -> Fold:
+    """Fit fold k's filter, member and calibration on its fitted rows, then judge the others."""
+    patches = sources.patches.take(fitted)
+    measured = patches.features if sources.table is None else sources.table.iloc[fitted]
+    measured = measured.reset_index(drop=True)
+    prefilter, inner = fit_with_scores(measured, patches.labels, plan.filter)
+    report("filter fitted")
+    out = sources.chips_of_fold(k, plan.train.members)
+    chips = None if sources.chips is None else sources.chips.take(np.flatnonzero(~out))
+    examples = join(patches, sources.simulated, chips)
+    options = replace(plan.train, seed=plan.train.seed + k)
+    with one_thread(device):
+        found = fit_member(examples, plan.network, options, device, report)
+        calibration = _calibrate(found, patches, prefilter, inner, device)
+        system = Bundle(
+            name=f"fold_{k:02d}",
+            path=Path(f"fold_{k:02d}"),
+            sha256="",
+            prefilter=prefilter,
+            members=(found.member,),
+            options=plan.network,
+            calibration=calibration,
+            quantiles={},
+            card={},
+        )
+        report("judging the rows held out")
+        rest = sources.patches.take(held)
+        evidence = {name: gather(system, rest, name, device, dropped=None) for name in COMBINATIONS}
+        quarters = _quarters(sources.chips, out)
+        seen = None if quarters is None else judge_set(system, quarters, device)
+        return Fold(system, held, judge_set(system, rest, device), evidence, seen, found.curve)
 
-    Raises BadPatch, DatasetError.
+
+def _quarters(chips: PatchSet | None, out: NDArray[np.bool_]) -> PatchSet | None:
+    """The held-out chips' tiles that do not overlap."""
+    if chips is None or not out.any():
+        return None
+    return chips.take(np.flatnonzero(out & is_quarter(chips)))
+
+
+def is_quarter(chips: PatchSet) -> NDArray[np.bool_]:
+    """Which tiles start at a multiple of 64 pixels, by IDs "chip-NAME-ROW-COLUMN"."""
+    starts = [name.rsplit("-", 2)[1:] for name in chips.ids]
+    return np.array([int(row) % 64 == 0 and int(column) % 64 == 0 for row, column in starts])
+
+
+def _calibrate(
+    found: Fitted,
+    patches: PatchSet,
+    prefilter: Prefilter,
+    inner: dict[str, NDArray[np.float64]],
+    device: torch.device,
+) -> dict[str, Calibration]:
+    """Calibration by usual combination, on rows the member was not fitted on.
+
+    The filter has seen them; its scores of them are inner out-of-fold ones.
     """
-    paths = list_patches(folder)
-    bundle.to(device)
-    parts = []
-    for start in range(0, len(paths), _CHUNK):
-        pixels = read_patches(paths[start : start + _CHUNK])
-        parts.append(judge(pixels, cloud_by_brightness(pixels), bundle, device))
-        if progress:
-            progress("patches", start + len(pixels), len(paths))
-    return [path.stem for path in paths], Judgement.join(parts)
+    aside = found.aside[found.aside < len(patches)]  # patches come first among the examples
+    kept = patches.take(aside)
+    system = Bundle("", Path(), "", prefilter, (found.member,), NetworkOptions(), {}, {}, {})
+    calibration = {}
+    for name in USUAL:
+        score = inner[name][aside]
+        dropped = score < prefilter.thresholds[name]
+        seen = gather(system, kept, name, device, dropped)
+        calibration[name] = fit_calibration(kept.labels, score, seen.votes, dropped)
+    return calibration
 
 
-def cross_validate(
-    sources: Sources, plan: Plan, work: Path, device: torch.device, report: Report
-) -> list[Fold]:
-    """Fit and score every fold; folds found done under `work` are taken up, not fitted again."""
-    work = work / plan.fingerprint(sources)
-    work.mkdir(parents=True, exist_ok=True)
-    done = []
-    for k in range(plan.train.members):
-        checkpoint = work / f"fold_{k:02d}"
-        if not (checkpoint / "done").exists():
-            report(f"fold {k + 1} of {plan.train.members}")
-            _save_fold(checkpoint, fit_fold(sources, plan, k, device, report))
-        fold = _load_fold(checkpoint, plan.network)
-        scores = fold_scores(fold, sources.patches.labels)
-        report(f"fold {k + 1}: " + ", ".join(f"{n} {scores[n]:.3f}" for n in ("f1", "auc")))
-        done.append(fold)
-    return done
+def gather(
+    system: Bundle,
+    patches: PatchSet,
+    combination: str,
+    device: torch.device,
+    dropped: NDArray[np.bool_] | None,
+) -> Evidence:
+    """Both stages' scores of patches under an input combination; the filter decides what drops."""
+    features = blank(patches.features, combination)
+    score = system.prefilter.score(features)
+    if dropped is None:
+        dropped = score < system.prefilter.threshold(features)
+    votes = np.full(len(patches), np.nan, np.float32)
+    kept = np.flatnonzero(~dropped)
+    system.to(device)
+    for start in range(0, len(kept), _CHUNK):
+        rows = kept[start : start + _CHUNK]
+        inputs = patches.inputs[rows]
+        if combination != COMPLETE:
+            inputs = blank_inputs(inputs, combination)
+        votes[rows] = cast_votes(system.members, inputs, device).log_odds
+    return Evidence(score, votes, dropped)
 
 
-def fit_fold(sources: Sources, plan: Plan, k: int, device: torch.device, report: Report) -> Fold:
-    """Fit fold k's filter and member without its rows, then judge them."""
-    labels = sources.patches.labels
-    splitter = StratifiedKFold(plan.train.members, shuffle=True, random_state=plan.train.seed)
-    fitted, held = list(splitter.split(labels, labels))[k]
-    base = filter_features(features_from_table(sources.table))
-    prefilter = fit_prefilter(base.iloc[fitted], labels[fitted], plan.filter)
-    inputs, targets, scored = _training_rows(sources, fitted)
-    seeded = replace(plan.train, seed=plan.train.seed + k)
-    member = fit_member(inputs, targets, scored, plan.network, seeded, device, report)
-    system = Bundle("fold", Path(), "", prefilter, (member,), plan.network, {})
-    return Fold(member, held, judge_all(system, sources.patches.take(held), device))
+def save_fold(folder: Path, fold: Fold) -> None:
+    """Write a fold's checkpoint; its manifest comes last, so one cut short is fitted again."""
+    arrays: dict[str, Any] = {"rows": fold.rows}
+    for prefix, part in (("judgement", fold.judgement), ("chips", fold.chips)):
+        if part is not None:
+            arrays |= {f"{prefix}:{f.name}": getattr(part, f.name) for f in fields(part)}
+    for name, seen in fold.evidence.items():
+        arrays |= {f"{name}:{f.name}": getattr(seen, f.name) for f in fields(seen)}
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / _SCORES, allow_pickle=False, **arrays)
+    files = {_SCORES: (folder / _SCORES).read_bytes(), _CURVE: json.dumps(fold.curve).encode()}
+    save_bundle(replace(fold.system, path=folder), files)
 
 
-def _training_rows(
-    sources: Sources, fitted: NDArray[np.int_]
-) -> tuple[NDArray[np.float32], NDArray[np.int_], NDArray[np.bool_]]:
-    """Model inputs, labels and whether the row is a patch: a fold's patches, then simulated."""
-    parts = [sources.patches.take(fitted)]
-    if sources.simulated is not None:
-        parts.append(sources.simulated)
-    inputs = np.concatenate([model_input(part.pixels, part.cloud) for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    return inputs, labels, np.arange(len(labels)) < len(fitted)
+def load_fold(folder: Path) -> Fold:
+    """Read a checkpoint and verify its hashes. Raises BundleError."""
+    system = load_bundle(folder)
+    curve = json.loads((folder / _CURVE).read_text())
+    with np.load(folder / _SCORES) as saved:
+
+        def part(prefix: str) -> dict[str, Any]:
+            start = f"{prefix}:"
+            return {k.removeprefix(start): saved[k] for k in saved if k.startswith(start)}
+
+        chips = "chips:verdict" in saved
+        return Fold(
+            system,
+            saved["rows"],
+            Judgement(**part("judgement")),
+            {name: Evidence(**part(name)) for name in COMBINATIONS},
+            Judgement(**part("chips")) if chips else None,
+            curve,
+        )
 
 
-def _save_fold(folder: Path, fold: Fold) -> None:
-    folder.mkdir(exist_ok=True)
-    weights = {k: v.contiguous().cpu() for k, v in fold.member.network.state_dict().items()}
-    safetensors.torch.save_file(weights, folder / "member.safetensors")
-    fields = {f"judgement_{k}": v for k, v in vars(fold.judgement).items()}
-    threshold = np.array(fold.member.threshold)
-    np.savez_compressed(folder / "scores.npz", rows=fold.rows, threshold=threshold, **fields)
-    (folder / "done").touch()  # last: a fold cut short is fitted again
-
-
-def _load_fold(folder: Path, network: NetworkOptions) -> Fold:
-    model = LandslideFPN(network)
-    model.load_state_dict(safetensors.torch.load_file(folder / "member.safetensors"))
-    with np.load(folder / "scores.npz") as saved:
-        fields = {k.removeprefix("judgement_"): saved[k] for k in saved if k.startswith("judge")}
-        member = Member(model.eval(), float(saved["threshold"]))
-        return Fold(member, saved["rows"], Judgement(**fields))
-
-
-def fold_scores(fold: Fold, labels: NDArray[np.int_]) -> dict[str, float]:
-    """Two-stage scores of one fold's held-out rows, by its own filter and member."""
-    return judgement_scores(fold.judgement, labels[fold.rows])
-
-
-def judgement_scores(judgement: Judgement, labels: NDArray[np.int_]) -> dict[str, float]:
-    """Two-stage scores of a judgement; a tile that no stage could see counts as a "no"."""
-    return system_scores(
-        labels,
-        np.nan_to_num(judgement.probability),
-        judgement.says_landslide,
-        judgement.verdict == FILTERED_OUT,
-    )
-
-
-def out_of_fold(folds: Sequence[Fold], labels: NDArray[np.int_]) -> dict[str, Any]:
-    """Scores over all rows at once, fold by fold, and of the filter alone."""
-    rows = np.concatenate([fold.rows for fold in folds])
-    joined = Judgement.join([fold.judgement for fold in folds])
-    return {
-        "pooled": judgement_scores(joined, labels[rows]),
-        "folds": [fold_scores(fold, labels) for fold in folds],
-        "filter": filter_scores(labels[rows], joined.filter_score, joined.verdict == FILTERED_OUT),
-    }
-
-
-def fit_final_filter(sources: Sources, options: FilterOptions) -> Prefilter:
-    """The filter that ships: on all rows, its thresholds on inner out-of-fold scores."""
-    base = filter_features(features_from_table(sources.table))
-    return fit_prefilter(base, sources.patches.labels, options)
+@contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """One processor thread: sums come out the same whatever machine and however many folds."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,134 +1,233 @@
-"""Fitting one member: the whole training loop on one screen."""
+"""Fitting one member: the statistics first, then the picture on what they leave unexplained."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
+from torch import Tensor, nn
 from torch.nn import functional
 
 from landslide_core.ensemble import VIEWS, Member, cast_votes
-from landslide_core.network import LandslideFPN, NetworkOptions
-from landslide_core.training.augment import drop_inputs, erase, turn
+from landslide_core.moments import moments
+from landslide_core.network import HEAT, LandslideFPN, Look, NetworkOptions, Statistics
+from landslide_core.training.augment import cloud_over, drop_inputs, erase, rescale, turn
+from landslide_core.training.examples import Examples, inner_split
 from landslide_core.training.metrics import f1_threshold
+from landslide_core.training.options import TrainOptions, annealed
+from landslide_core.training.voices import fit_crossed, fit_statistics, moments_of
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int_]
 Report = Callable[[str], None]
+Curve = list[dict[str, float]]  # epoch by epoch
+Watch = Callable[[dict[str, float]], None]  # is handed every epoch of the curve; may raise to stop
+
+_LIKELIER = 5.0  # weight of a landslide cell in the heat map's loss: few cells are
+_CHUNK = 64  # tiles looked at together outside training
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """How the ensemble is trained."""
+class Fitted:
+    """A member, how its training went, and the rows it was calibrated on instead of fitted."""
 
-    members: int = 10  # as many folds
-    epochs: int = 9
-    batch: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    warmup: float = 0.1  # share of all steps
-    positive_weight: float = 1.5  # of a landslide tile in the loss
-    negatives: float = 3.0  # negatives drawn an epoch for every positive
-    erased: float = 0.05  # share of tiles with a rectangle blanked
-    incomplete: float = 0.12  # share of tiles with whole inputs missing
-    inner_share: float = 0.15  # of a fold's training rows, kept to choose the threshold on
-    seed: int = 0
+    member: Member
+    curve: Curve
+    aside: NDArray[np.int_]  # rows of the examples
 
 
-def learning_rate(step: int, steps: int, options: TrainOptions) -> float:
-    """Linear warm-up from peak/warm steps to the peak, then cosine annealing towards 0."""
-    warm = max(1, round(options.warmup * steps))
-    if step < warm:
-        return options.learning_rate * (step + 1) / warm
-    done = (step - warm) / max(1, steps - warm)
-    return float(options.learning_rate * 0.5 * (1 + np.cos(np.pi * done)))
+@dataclass(frozen=True)
+class Pupil:
+    """A network while its picture part is trained."""
+
+    network: nn.Module
+    picture: nn.Module  # the part that is trained
+    answer: nn.Linear  # its last layer
+    look: Callable[[Tensor], Look]  # at tiles set aside (n, 13, h, w)
+    practise: Callable[[Tensor, NDArray[np.int_]], Look]  # at training tiles, given their rows
 
 
-def fit_network(
-    inputs: Floats,
-    labels: Labels,
+def fit_member(
+    examples: Examples,
     network: NetworkOptions,
     options: TrainOptions,
     device: torch.device,
     report: Report,
-) -> LandslideFPN:
-    """Train one network on model inputs (N, 13, 64, 64); the same seed gives the same weights.
+) -> Fitted:
+    """Train a network on most rows; stop it and choose its F1-optimal threshold on the others.
+
+    The threshold is chosen on labelled patches alone. The same seed gives the same weights on
+    the CPU.
+    """
+    rows, aside = inner_split(examples, options.inner_share, options.seed)
+    fitted, held = examples.take(rows), examples.take(aside)
+    model, curve = fit_network(fitted, held, network, options, device, report)
+    judged = held.take(np.flatnonzero(held.scored))
+    threshold = choose_threshold(model, judged.inputs, judged.labels, device)
+    return Fitted(Member(model, threshold), curve, aside)
+
+
+def fit_network(
+    fitted: Examples,
+    held: Examples,
+    network: NetworkOptions,
+    options: TrainOptions,
+    device: torch.device,
+    report: Report,
+    watch: Watch | None = None,
+) -> tuple[LandslideFPN, Curve]:
+    """Train both parts of one network; the picture's epoch of least loss on `held` is kept."""
+    known = moments_of(fitted.inputs)
+    crossed, unseen_by = fit_crossed(known, fitted.labels, network, options)
+    torch.manual_seed(options.seed)
+    model = LandslideFPN(network)
+    whole = fit_statistics(known, fitted.labels, network, options, options.seed)
+    model.statistics.load_state_dict(whole.state_dict())
+    report(f"statistics fitted on {len(fitted)} tiles")
+    model.to(device)
+    crossed = [part.to(device) for part in crossed]
+
+    def practise(tiles: Tensor, rows: NDArray[np.int_]) -> Look:
+        return Look(_beside(crossed, unseen_by[rows], tiles), *model.picture(tiles))
+
+    with torch.no_grad():  # start from what the statistics say
+        model.picture.answer.bias.fill_(sampling_odds(fitted.labels, options))
+    # The picture is added to log-odds of voices that never saw the tile.
+    pupil = Pupil(model, model.picture, model.picture.answer, model.look, practise)
+    return model, fit_picture(pupil, fitted, held, options, report, watch)
+
+
+def fit_picture(
+    pupil: Pupil,
+    fitted: Examples,
+    held: Examples,
+    options: TrainOptions,
+    report: Report,
+    watch: Watch | None = None,
+) -> Curve:
+    """Train the picture part in place; its epoch of least loss on `held` is kept.
 
     Drawing fewer negatives than there are and weighing positives up both raise the odds the
-    network learns by a known factor; its last bias takes that factor back out, so that the
-    votes are probabilities under the labels' own rate (Elkan 2001).
+    picture learns by a known factor; its last bias takes that factor back out (Elkan 2001).
     """
+    picture, device = pupil.picture, next(pupil.network.parameters()).device
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
-    model = LandslideFPN(network).to(device)
-    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=options.weight_decay)
-    positives, negatives = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
-    drawn = min(len(negatives), round(options.negatives * len(positives)))
+    optimiser = torch.optim.AdamW(picture.parameters(), weight_decay=options.weight_decay)
+    positives, negatives = (np.flatnonzero(fitted.labels == label) for label in (1, 0))
+    drawn = _drawn(fitted.labels, options)
     per_epoch = -(-(len(positives) + drawn) // options.batch)
-    weight = torch.tensor(options.positive_weight, device=device)
+    steps = options.epochs * per_epoch
+    odds = sampling_odds(fitted.labels, options)
+    kept, least, curve = deepcopy(picture.state_dict()), float("inf"), []
     for epoch in range(options.epochs):
-        model.train()
+        picture.train()
         picked = rng.choice(negatives, drawn, replace=False)
         order = rng.permutation(np.concatenate([positives, picked]))
         losses = []
         for i, rows in enumerate(np.array_split(order, per_epoch)):
-            rate = learning_rate(epoch * per_epoch + i, options.epochs * per_epoch, options)
+            rate = annealed(epoch * per_epoch + i, steps, options.learning_rate, options.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            tiles = turn(torch.from_numpy(inputs[rows]), rng)
-            tiles = drop_inputs(erase(tiles, options.erased, rng), options.incomplete, rng)
+            tiles, masks = _augmented(fitted, rows, options, rng)
             tiles = tiles.to(device, memory_format=torch.channels_last)
-            target = torch.from_numpy(labels[rows].astype(np.float32)).to(device)
-            loss = functional.binary_cross_entropy_with_logits(
-                model(tiles), target, pos_weight=weight
-            )
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                seen = pupil.practise(tiles, rows)
+                loss = _loss(seen, fitted, rows, masks.to(device), options)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             losses.append(loss.item())
-        report(f"epoch {epoch + 1}/{options.epochs} loss {np.mean(losses):.4f}")
-    odds = options.positive_weight * len(negatives) / drawn
+        inner = held_loss(pupil, held, odds, device)
+        curve.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), **inner, "rate": rate})
+        report(
+            f"epoch {epoch + 1}/{options.epochs} loss {curve[-1]['loss']:.4f} "
+            f"inner {inner['inner_loss']:.4f}"
+        )
+        if inner["inner_loss"] < least:
+            kept, least = deepcopy(picture.state_dict()), inner["inner_loss"]
+        if watch:
+            watch(curve[-1])
+    picture.load_state_dict(kept)
     with torch.no_grad():
-        model.answer.bias.sub_(float(np.log(odds)))
-    model.eval()
-    return model
+        pupil.answer.bias.sub_(odds)
+    pupil.network.eval()
+    return curve
 
 
-def fit_member(
-    inputs: Floats,
-    labels: Labels,
-    scored: NDArray[np.bool_],
-    network: NetworkOptions,
-    options: TrainOptions,
-    device: torch.device,
-    report: Report,
-) -> Member:
-    """Train a network on most rows, choose its F1-optimal threshold on those left aside.
-
-    Only rows marked `scored` are set aside for the threshold, and no other row is used for it.
-    """
-    aside = rows_set_aside(labels, scored, options)
-    fitted = np.setdiff1d(np.arange(len(labels)), aside)
-    model = fit_network(inputs[fitted], labels[fitted], network, options, device, report)
-    threshold = choose_threshold(model, inputs[aside], labels[aside], device)
-    report(f"threshold {threshold:.3f} on {len(aside)} inner rows")
-    return Member(model, threshold)
+def _drawn(labels: Labels, options: TrainOptions) -> int:
+    """Negatives drawn an epoch."""
+    positives = int(labels.sum())
+    return min(len(labels) - positives, round(options.negatives * positives))
 
 
-def rows_set_aside(
-    labels: Labels, scored: NDArray[np.bool_], options: TrainOptions
-) -> NDArray[np.int_]:
-    """The inner split: rows the threshold is chosen on, with the labels' own rate."""
-    candidates = np.flatnonzero(scored)
-    _, aside = train_test_split(
-        candidates,
-        test_size=options.inner_share,
-        stratify=labels[candidates],
-        random_state=options.seed,
+def sampling_odds(labels: Labels, options: TrainOptions) -> float:
+    """Log of the factor by which drawing and weighing raise the odds of a landslide."""
+    negatives = len(labels) - int(labels.sum())
+    return float(np.log(options.positive_weight * negatives / _drawn(labels, options)))
+
+
+def _augmented(
+    examples: Examples, rows: NDArray[np.int_], options: TrainOptions, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """A batch of changed copies (n, 13, h, w) and their masks (n, h, w)."""
+    tiles, masks = turn(
+        torch.from_numpy(examples.inputs[rows]), torch.from_numpy(examples.masks[rows]), rng
     )
-    return np.asarray(aside)
+    tiles = rescale(tiles, torch.from_numpy(examples.unscaled[rows]), rng)
+    tiles = cloud_over(erase(tiles, options.erased, rng), options.clouded, rng)
+    return drop_inputs(tiles, options.incomplete, rng), masks
+
+
+@torch.no_grad()
+def _beside(crossed: list[Statistics], unseen_by: NDArray[np.int_], tiles: Tensor) -> Tensor:
+    """Log-odds (n,) of each tile's statistics, from the voices that were not fitted on it."""
+    known = moments(tiles.float())
+    each = torch.stack([part(*known) for part in crossed])
+    return each[torch.from_numpy(unseen_by), torch.arange(len(tiles))]
+
+
+def _loss(
+    seen: Look, examples: Examples, rows: NDArray[np.int_], masks: Tensor, options: TrainOptions
+) -> Tensor:
+    """Weighted cross-entropy of the tiles, and of the cells of those whose mask is known."""
+    device = seen.picture.device
+    target = torch.from_numpy(examples.labels[rows].astype(np.float32)).to(device)
+    loss = functional.binary_cross_entropy_with_logits(
+        (seen.statistics + seen.picture).float(),
+        target,
+        pos_weight=torch.tensor(options.positive_weight, device=device),
+    )
+    located = torch.from_numpy(examples.located[rows]).to(device)
+    if options.heat_weight and located.any():
+        cells = functional.adaptive_avg_pool2d(masks[located].float()[:, None], HEAT)[:, 0]
+        loss = loss + options.heat_weight * functional.binary_cross_entropy_with_logits(
+            seen.heat[located].float(),
+            cells,
+            pos_weight=torch.tensor(_LIKELIER, device=device),
+        )
+    return loss
+
+
+@torch.inference_mode()
+def held_loss(pupil: Pupil, held: Examples, odds: float, device: torch.device) -> dict[str, float]:
+    """Log loss on tiles set aside, of both parts and of the statistics alone."""
+    pupil.network.eval()
+    looks = [
+        pupil.look(torch.tensor(held.inputs[a:b], device=device))
+        for a, b in pairwise([*range(0, len(held), _CHUNK), len(held)])
+    ]
+    statistics = torch.cat([look.statistics for look in looks]).float().cpu()
+    picture = torch.cat([look.picture for look in looks]).float().cpu() - odds
+    target = torch.from_numpy(held.labels.astype(np.float32))
+    entropy = functional.binary_cross_entropy_with_logits
+    return {
+        "inner_loss": float(entropy(statistics + picture, target)),
+        "statistics_loss": float(entropy(statistics, target)),
+    }
 
 
 def choose_threshold(

@@ -6,11 +6,14 @@ from typing import Any, Final
 import geopandas
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyogrio.errors import DataSourceError
 
 from landslide_core.bands import PIXEL
+from landslide_core.combinations import USUAL, blank
 from landslide_core.detect import VERDICTS
 from landslide_core.errors import DatasetError, MissingLabels
+from landslide_core.explain import check_version
 from landslide_core.features import features_from_table, filter_features
 from landslide_core.prefilter import Prefilter
 from landslide_core.runs import Run
@@ -24,8 +27,10 @@ def score_run(run: Run, truth: Path) -> dict[str, Any]:
     """Score a run's verdicts against outlines of landslides.
 
     A tile is a landslide tile if outlines cover at least LEAST_AREA of it; tiles without data
-    are left out. A scar counts as found if a tile called landslide covers a tenth of it.
+    are left out. A scar counts as found if a tile called landslide covers a tenth of it. Raises
+    DatasetError, and RunDamaged where an earlier version wrote the run.
     """
+    check_version(run)
     outlines = _outlines(truth).to_crs(run.grid().crs)
     scarred = outlines.union_all()  # outlines may overlap: no ground counts twice
     tiles = run.tiles.to_crs(run.grid().crs)
@@ -38,7 +43,7 @@ def score_run(run: Run, truth: Path) -> dict[str, Any]:
         **system_scores(
             labels,
             tiles["probability"].to_numpy(),
-            tiles["agreement"].to_numpy() >= 0.5,
+            tiles["says_landslide"].to_numpy(bool),
             (verdicts == "filtered_out").to_numpy(),
         ),
         "verdicts": {
@@ -75,13 +80,31 @@ def _outlines(truth: Path) -> geopandas.GeoDataFrame:
     return outlines.set_geometry(outlines.make_valid())
 
 
-def score_table(prefilter: Prefilter, table: pd.DataFrame) -> dict[str, float]:
-    """Score stage 1 on labelled rows in the format of the challenge's band statistics."""
+def score_table(prefilter: Prefilter, table: pd.DataFrame) -> dict[str, Any]:
+    """Score stage 1 on labelled rows in the format of the challenge's band statistics.
+
+    Under "inputs": what is kept and dropped of the same rows where whole inputs are missing.
+    """
     if "label" not in table:
         raise MissingLabels(
             "The table has no column 'label'; labelled rows are needed to score. Add the column."
         )
     features = filter_features(features_from_table(table))
+    labels = table["label"].to_numpy(np.int_)
+    found = {
+        words: _stage_1(prefilter, blank(features, name), labels) for name, words in USUAL.items()
+    }
+    return {
+        **_stage_1(prefilter, features, labels),
+        "inputs": {
+            words: {name: scores[name] for name in ("recall", "dropped_fraction")}
+            for words, scores in found.items()
+        },
+    }
+
+
+def _stage_1(
+    prefilter: Prefilter, features: pd.DataFrame, labels: NDArray[np.int_]
+) -> dict[str, float]:
     score = prefilter.score(features)
-    dropped = score < prefilter.threshold(features)
-    return filter_scores(table["label"].to_numpy(np.int_), score, dropped)
+    return filter_scores(labels, score, score < prefilter.threshold(features))

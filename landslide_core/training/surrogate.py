@@ -21,6 +21,7 @@ from landslide_core.bands import STORED, STORED_INDEX, TILE
 from landslide_core.errors import BadPatch, DatasetError, MissingLabels, NoSpace
 from landslide_core.features import TABLE_LAYERS
 from landslide_core.readers.patches import one_line
+from landslide_core.training.indices import hold_to_range, index_of, normalised
 from landslide_core.training.marginals import design
 from landslide_core.training.texture import Ground, blend, bodies, fractal, grain, ground
 
@@ -158,7 +159,7 @@ def statistics_of(patches: Floats) -> pd.DataFrame:
     """(N, 64, 64, 12) raw patches -> the statistic columns of the table, one row a patch."""
     pixels = np.asarray(patches, np.float64).reshape(len(patches), -1, 12)
     blue, green, nir = pixels[..., _BLUE], pixels[..., _GREEN], pixels[..., _NIR]
-    indices = np.stack([_index(nir, blue), _index(green, nir)], axis=-1)
+    indices = np.stack([normalised(nir, blue), normalised(green, nir)], axis=-1)
     values = np.concatenate([pixels, indices], axis=-1)
     mean, std = values.mean(axis=1), values.std(axis=1)
     standard = (values - mean[:, None]) / np.where(std > 0, std, 1)[:, None]
@@ -213,42 +214,33 @@ def _tied(
     """A visible band whose index with near infrared comes near the wanted index values.
 
     First the share of the common pattern that gives the index its spread; then the index is
-    moved onto its wanted values and the band back onto its own, in turn, keeping the best.
+    moved onto its wanted values and the band back onto its own, in turn, keeping the best; last,
+    pixels whose index lies outside the wanted range are swapped into it.
     """
     some = np.s_[::2, ::2]  # every fourth pixel is enough to choose the share
     few_nir, few = nir.reshape(TILE, TILE)[some].ravel(), marginal[2::4]
 
     def miss_of_spread(share: float) -> float:
         mixed = _mix(share, vigour[some], own[some], few)
-        return float(abs(_index_of(mixed, few_nir, greener).std() - index.std()))
+        return float(abs(index_of(mixed, few_nir, greener).std() - index.std()))
 
     share = min(np.linspace(-0.98, 0.98, 15).tolist(), key=miss_of_spread)
     band = _mix(share, vigour, own, marginal)
     best, least = band, np.inf
     for _ in range(12):
-        current = _index_of(band, nir, greener)
+        current = index_of(band, nir, greener)
         target = _ranked(current, index)
         miss = float(np.abs(current - target).mean())
         if miss < least:
             best, least = band, miss
         ratio = (1 - target) / np.maximum(1 + target, 1e-3)
         band = _ranked(nir * ratio if greener else nir / np.maximum(ratio, 1e-3), marginal)
-    return best
+    return hold_to_range(best, nir, index, greener)
 
 
 def _mix(share: float, vigour: Floats, own: Floats, marginal: Floats) -> Floats:
     """Band values with a share of the common pattern, the rest its own."""
     return _ranked(share * vigour + np.sqrt(1 - share**2) * own, marginal)
-
-
-def _index_of(band: Floats, nir: Floats, greener: bool) -> Floats:
-    """The table's "ndvi" of a blue band, or its "ndwi" of a green one."""
-    return _index(nir, band) if greener else _index(band, nir)
-
-
-def _index(first: Floats, second: Floats) -> Floats:
-    """Normalised difference as the challenge computes it, offset included."""
-    return (first - second) / (first + second + 1e-7)
 
 
 def _radar(marginals: Floats, side: float, below: Ground, rng: np.random.Generator) -> list[Floats]:

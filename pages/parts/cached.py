@@ -9,7 +9,7 @@ import streamlit as st
 
 from landslide_core import render
 from landslide_core.errors import RunDamaged
-from landslide_core.explain import TileExplanation, check_inputs, explain_tile
+from landslide_core.explain import TileExplanation, check_inputs, check_version, explain_tile
 from landslide_core.readers.inputs import SceneInputs, open_scene
 from landslide_core.runs import Run, open_run
 from landslide_core.scene import Scene
@@ -50,7 +50,7 @@ def _inputs_stamp(inputs: SceneInputs) -> str:
 @st.cache_resource(max_entries=8, show_spinner="Opening the run …")
 def _run(folder: Path, stamp: str) -> Run:
     opened = open_run(folder)
-    _ = opened.tiles  # so that a damaged table is found here, not halfway down a page
+    check_version(opened)  # here, where a damaged table is found too, not halfway down a page
     return opened
 
 

@@ -1,15 +1,17 @@
-"""Plotly figures: the filter's contributions and the ensemble's votes."""
+"""Plotly figures: the filter's contributions, the ensemble's votes and their grounds."""
 
 from typing import Final
 
 import numpy as np
 import plotly.graph_objects as go
 
+from landslide_core.calibration import log_odds
 from landslide_core.explain import TileExplanation
 from landslide_core.render import PALETTES
 from pages.parts import theme, wording
 
 SHOWN: Final = 10  # contributions
+MARGIN: Final = {"l": 8, "r": 8, "t": 8, "b": 8}
 
 
 def contributions(why: TileExplanation) -> go.Figure:
@@ -38,7 +40,7 @@ def contributions(why: TileExplanation) -> go.Figure:
     reach = 1.25 * max((abs(w) for w in weights), default=1.0) or 1.0
     figure.update_layout(
         height=430,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin=MARGIN,
         xaxis={
             "title": "Log-odds added",
             "range": [-reach, reach],
@@ -81,8 +83,55 @@ def votes(why: TileExplanation) -> go.Figure:
         )
     figure.update_layout(
         height=90 + 34 * max(len(members), 4),
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin=MARGIN,
         xaxis={"title": "View of the tile", "showgrid": False},
         yaxis={"autorange": "reversed", "automargin": True, "showgrid": False},
+    )
+    return figure
+
+
+def grounds(why: TileExplanation) -> go.Figure:
+    """Log-odds of each member by the tile's statistics and by its picture, and their sum."""
+    members = [f"Member {i + 1}" for i in range(len(why.member_thresholds))]
+    picture = why.picture.mean(axis=1)
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=name,
+                x=values,
+                y=members,
+                orientation="h",
+                marker={
+                    "color": colour,
+                    "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": "#17242e"},
+                },
+                hovertemplate="%{y}<br>" + name.lower() + " %{x:+.2f} log-odds<extra></extra>",
+            )
+            for name, values, colour, pattern in (
+                ("Statistics", why.statistics, "#56b4e9", ""),
+                ("Picture", picture, "#cc79a7", "/"),
+            )
+        ]
+    )
+    needed = log_odds(np.asarray(why.member_thresholds))
+    for name, values, symbol in (
+        ("Sum", why.statistics + picture, "diamond"),
+        ("Needed", needed, "line-ns-open"),
+    ):
+        figure.add_scatter(
+            name=name,
+            x=values,
+            y=members,
+            mode="markers",
+            marker={"symbol": symbol, "size": 13, "color": theme.ink(), "line": {"width": 2}},
+            hovertemplate="%{y}<br>" + name.lower() + " %{x:+.2f} log-odds<extra></extra>",
+        )
+    figure.update_layout(
+        barmode="relative",
+        height=130 + 30 * max(len(members), 4),
+        margin=MARGIN,
+        xaxis={"title": "Log-odds", "zeroline": True},
+        yaxis={"autorange": "reversed", "automargin": True},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
     return figure

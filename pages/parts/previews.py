@@ -10,6 +10,7 @@ from landslide_core import render
 from landslide_core.bands import INDEX, OPTICAL, RADAR_ROLES, radar_band
 from pages.parts import theme, wording
 
+_ZOOM = 6  # times: crisp pixels, not the browser's blur
 CLOUD_COLOUR = (230, 60, 160)
 
 
@@ -118,6 +119,49 @@ def bands_of_tile(pixels: render.Floats, cloud: NDArray[np.bool_]) -> None:
         there = any(np.isfinite(pixels[INDEX[name]]).any() for name in wanted)
         _tile_row(f"{words} pass", pictures if there else [])
     change_legend()
+
+
+def heat_of_tile(pixels: render.Floats, heat: render.Floats, opacity: float) -> None:
+    """A tile's heat map (32, 32) over what each sensor saw of it (12, 64, 64)."""
+    side = pixels.shape[-1] // len(heat)
+    hot = render.colourise(heat, (0.0, 1.0), "viridis").repeat(side, axis=0).repeat(side, axis=1)
+    hottest = np.array(np.unravel_index(heat.argmax(), heat.shape))  # row and column
+    seen = [(name, ground) for name, ground in _greys(pixels) if ground[..., 3].any()]
+    for column, (name, ground) in zip(st.columns(4), seen, strict=False):
+        laid = render.over(ground, hot, opacity).repeat(_ZOOM, axis=0).repeat(_ZOOM, axis=1)
+        _frame(laid, hottest * side * _ZOOM, side * _ZOOM)
+        column.image(render.encode(laid, "PNG"), width="stretch")
+        column.caption(name)
+    theme.palette_legend("Landslide in the cell", "viridis", ["0", "0.5", "1"])
+
+
+def _frame(picture: render.RGBA, corner: NDArray[np.int_], side: int) -> None:
+    """Draw a white frame in a black one around a square of a picture, in place."""
+    rows, cols = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    row, col = corner + (side - 1) / 2
+    away = np.maximum(abs(rows - row), abs(cols - col)) - side / 2
+    picture[(away > 2) & (away < 8), :3] = 0
+    picture[(away > 2) & (away < 5), :3] = 255
+
+
+def _greys(pixels: render.Floats) -> list[tuple[str, render.RGBA]]:
+    """Each sensor's picture in grey, so that any hue on it is the heat map's."""
+    optical = render.optical(pixels, ("red", "green", "blue"))
+    optical[..., :3] = optical[..., :3].mean(axis=-1, keepdims=True).astype(np.uint8)
+    return [
+        ("Optical", optical),
+        *(
+            (
+                f"{words} VH, after",
+                render.colourise(
+                    pixels[INDEX[radar_band(f"{orbit_pass}_post", "vh")]],
+                    render.RADAR_LIMITS["vh"],
+                    "grey",
+                ),
+            )
+            for orbit_pass, words in wording.PASS_WORDS.items()
+        ),
+    ]
 
 
 def _tile_row(label: str, pictures: list[tuple[str, render.RGBA]]) -> None:

@@ -26,6 +26,7 @@ COLUMNS: Final = {
     "probability": st.column_config.ProgressColumn(
         "Probability", format="%.3f", min_value=0.0, max_value=1.0
     ),
+    "says_landslide": st.column_config.CheckboxColumn("Yes"),
     "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
     "filter_score": st.column_config.NumberColumn("Filter score", format="%.4f"),
     "cloud": st.column_config.NumberColumn("Cloud", format="%.0f %%"),

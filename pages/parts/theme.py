@@ -15,9 +15,9 @@ VERDICT_WORDS: Final[dict[str, str]] = {
     "no_data": "No data",
 }
 VERDICT_HELP: Final[dict[str, str]] = {
-    "landslide": "At least two thirds of the ensemble's votes say landslide.",
-    "uncertain": "Fewer than two thirds of the votes agree either way: look yourself.",
-    "stable": "At least two thirds of the votes say that there is none.",
+    "landslide": "The probability reaches the upper limit, which few stable tiles do.",
+    "uncertain": "The probability lies between the two limits: look yourself.",
+    "stable": "The probability is under the lower limit, as that of few landslide tiles is.",
     "filtered_out": "The negative filter dropped the tile before the ensemble saw it.",
     "no_data": "Too few valid pixels to judge.",
 }
@@ -30,11 +30,17 @@ ROLE_WORDS: Final[dict[str, str]] = {
 }
 ORANGE_BAR: Final = "#d9730d"
 BLUE_BAR: Final = "#3f8fd2"
+GREY_BAR: Final = "#8a949c"
 
 
 def is_dark() -> bool:
     """Whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
+
+
+def ink() -> str:
+    """The colour of marks that must stand out from bars and ground."""
+    return "#e6edf2" if is_dark() else "#17242e"
 
 
 def header(title: str, lead: str, simulated: bool = False) -> None:

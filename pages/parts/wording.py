@@ -1,4 +1,4 @@
-"""Numbers, features and verdicts in plain words."""
+"""Numbers, features and inputs in plain words."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from landslide_core.explain import TileExplanation
+from landslide_core.combinations import PARTIAL, USUAL
 from landslide_core.features import INDICES, RATIOS
 
 PASS_WORDS: Final = {"desc": "Descending", "asc": "Ascending"}
@@ -31,6 +31,15 @@ _INDICES: Final = {
     "ndwi_dn": "NDWI (on digital numbers)",
 }
 _TIMES: Final = {"pre": "before", "post": "after", "diff": "change"}
+_GROUPS: Final = {
+    "visible": "visible",
+    "nir": "near infrared",
+    **{
+        f"{key}_{time}": f"{words.lower()} {_TIMES[time]}"
+        for key, words in PASS_WORDS.items()
+        for time in ("pre", "post")
+    },
+}
 _UNITLESS: Final = ("skew", "kurt", "variation", "change", "contrast")
 
 
@@ -41,6 +50,11 @@ def number(value: float) -> str:
     if 0 < value < 0.1:
         return "under 0.0005" if value < 0.0005 else f"{value:.2g}"
     return f"{value:.2f}"
+
+
+def percent(share: float) -> str:
+    """A share 0..1 as a percentage of two digits: "2 %", "1.4 %"."""
+    return f"{100 * share:.2g} %"
 
 
 def escaped(text: str) -> str:
@@ -56,6 +70,15 @@ def literal(text: str) -> str:
 def signed(value: float) -> str:
     """A figure with its sign: "+1.20", "−0.35"."""
     return f"{value:+.2f}".replace("-", "−")
+
+
+def combination(name: str) -> str:
+    """An input combination in words: those of its everyday name, else its groups."""
+    if name in USUAL:
+        return USUAL[name]
+    if name in ("", PARTIAL):
+        return "some bands of a group missing"
+    return ", ".join(_GROUPS[group] for group in name.split("+"))
 
 
 def feature(name: str) -> str:
@@ -113,44 +136,3 @@ def feature_value(name: str, value: float) -> str:
     else:
         text = f"{value:.1f}"
     return text.replace("-", "−")
-
-
-def votes_for(why: TileExplanation) -> tuple[int, int]:
-    """Votes at or above their member's threshold, of how many."""
-    over = why.votes >= np.asarray(why.member_thresholds)[:, None]
-    return int(over.sum()), int(over.size)
-
-
-def verdict(why: TileExplanation) -> str:
-    """Why the tile has its verdict, in two sentences."""
-    if why.verdict == "no_data":
-        return "Too few valid pixels to judge: neither the filter nor the ensemble was asked."
-    yes, of = votes_for(why)
-    score, limit = number(why.filter_score), number(why.filter_threshold)
-    if why.verdict == "filtered_out":
-        return (
-            f"The negative filter gave {score}, under its threshold of {limit}, and dropped the "
-            f"tile. The ensemble, asked now, gives {yes} of {of} votes for a landslide."
-        )
-    ending = {
-        "landslide": "at least two thirds agree that there is one.",
-        "stable": "at least two thirds agree that there is none.",
-        "uncertain": "fewer than two thirds agree either way, so look at the bands yourself.",
-    }[why.verdict]
-    return (
-        f"{yes} of {of} votes say landslide. The mean probability is {number(why.probability)} "
-        f"with a spread of {number(why.spread)}; {ending}"
-    )
-
-
-def filter_sentence(why: TileExplanation) -> str:
-    """What the filter did, and why."""
-    score, limit = number(why.filter_score), number(why.filter_threshold)
-    if not np.isfinite(why.filter_threshold):
-        return (
-            f"Score {score}; with this combination of missing bands the filter drops nothing, "
-            "so the tile went on to the ensemble."
-        )
-    if why.filter_score < why.filter_threshold:
-        return f"Score {score} is under the threshold {limit}: the tile was dropped."
-    return f"Score {score} reaches the threshold {limit}: the tile went on to the ensemble."

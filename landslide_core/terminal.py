@@ -1,0 +1,90 @@
+"""What both halves of the command line share: the application, its options, how it prints."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from math import isnan
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+app = typer.Typer(
+    help="Detect landslides in Sentinel-2 and Sentinel-1 scenes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+err = Console(stderr=True)
+
+
+class Device(StrEnum):
+    """Where the networks run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+BundleFolder = Annotated[Path, typer.Option("--bundle", help="Folder of the model bundle.")]
+DeviceName = Annotated[Device, typer.Option(help="Where the networks run.")]
+
+
+def say(line: str) -> None:
+    """Print one line to standard error, as it is."""
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show(result: Mapping[str, Any], as_json: bool) -> None:
+    """Print a result to standard output, as JSON or as one line a figure."""
+    if as_json:
+        typer.echo(json.dumps(_plain(result), indent=1, allow_nan=False))
+        return
+    flat = dict(_flattened(result))
+    width = max(map(len, flat))
+    for name, value in flat.items():
+        typer.echo(
+            f"{name:{width}}  {value:.4f}"
+            if isinstance(value, float)
+            else f"{name:{width}}  {value}"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A result without NaN, an undefined score, which is no JSON."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _flattened(result: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
+    """Every figure of a nested result, named by the way to it."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{under}{name} ")
+        else:
+            yield f"{under}{name}", value
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error for the stage under way."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+        tasks = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done)
+
+        yield advance
