@@ -62,10 +62,10 @@ def combination_of(features: pd.DataFrame) -> list[str]:
 def blank(features: pd.DataFrame, combination: str) -> pd.DataFrame:
     """The features as they would be with only the combination's groups there, NaN elsewhere."""
     kept = set(combination.split("+"))
-    columns = [name for name in features.columns if not _groups_of(name) <= kept]
-    blanked = features.copy()
-    blanked[columns] = np.float32(np.nan)
-    return blanked
+    gone = [not _groups_of(name) <= kept for name in features.columns]
+    values = features.to_numpy(np.float32, copy=True)
+    values[:, gone] = np.nan
+    return pd.DataFrame(values, features.index, features.columns)
 
 
 def channels_without(combination: str) -> list[int]:
