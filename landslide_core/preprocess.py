@@ -30,9 +30,9 @@ def cloud_by_brightness(pixels: Floats) -> Flags:
 
 
 def model_input(pixels: Floats, cloud: Flags) -> Floats:
-    """The network's input (N, 13, h, w): cloud 0/1, then z-scores; no data becomes 0."""
+    """The network's input (N, 13, h, w): cloud 0/1, then z-scores; 0 where not finite."""
     out = np.empty((len(pixels), 1 + pixels.shape[1], *pixels.shape[2:]), np.float32)
     out[:, 0] = cloud
     out[:, 1:] = normalise(pixels)
-    np.nan_to_num(out, copy=False, nan=0.0)
+    np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     return out

@@ -63,10 +63,11 @@ def test_model_input_is_the_cloud_flag_then_the_z_scores(pixels):
 def test_no_data_becomes_zero_and_only_no_data(pixels):
     holed = pixels.copy()
     holed[0, INDEX["nir"], :5] = np.nan
-    holed[1, 4:] = np.nan
+    holed[1, 4:8] = np.nan
+    holed[1, 8:] = -np.inf  # the logarithm of no backscatter
     no_cloud = np.zeros((2, 64, 64), bool)
     inputs, whole = model_input(holed, no_cloud)[:, 1:], model_input(pixels, no_cloud)[:, 1:]
-    gone = np.isnan(holed)
+    gone = ~np.isfinite(holed)
     assert (inputs[gone] == 0).all()
     np.testing.assert_array_equal(inputs[~gone], whole[~gone])
 
