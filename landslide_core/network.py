@@ -19,7 +19,7 @@ _FAR = 10.0  # standard deviations; clouds and corner reflectors lie further out
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Widths of the network; the defaults cost 24 million multiply-adds a patch."""
+    """Widths of the network; the defaults cost 23.5 million multiply-adds a patch."""
 
     stem: int = 12
     branch: int = 16
