@@ -134,6 +134,57 @@ def test_a_tile_s_features_do_not_depend_on_its_neighbours():
     np.testing.assert_array_equal(alone.iloc[0], table_features(pixels).iloc[2])
 
 
+def test_more_tiles_than_a_chunk_with_holes_of_their_own_give_what_each_gives_alone():
+    pixels = tiles(19).copy()
+    pixels[3, :4, :20] = np.nan
+    pixels[9, 4:8, :, 50:] = np.nan
+    pixels[9, 2, 5, 5] = np.nan
+    pixels[17] = np.nan
+    together = tile_features(pixels).to_numpy()
+    alone = np.concatenate([tile_features(tile[None]).to_numpy() for tile in pixels])
+    np.testing.assert_array_equal(together, alone)
+    names = [f"{name}_{kind}" for name in ("nir", "desc_vv_diff") for kind in STATISTICS]
+    difference = layer(pixels, "desc_vv_diff")
+    for i in (3, 9):
+        expected = [*of_one_image(pixels[i, INDEX["nir"]]), *of_one_image(difference[i])]
+        found = tile_features(pixels).loc[i, names]
+        np.testing.assert_allclose(found.to_numpy(), expected, rtol=1e-4)
+
+
+def test_quantiles_are_numpys_to_the_bit_with_zeros_of_both_signs_too():
+    rng = np.random.default_rng(4)
+    images = rng.choice(np.array([-1, -0.0, 0.0, 1], np.float32), (12, 64, 64))
+    images[6:] *= rng.gamma(1, 1, (6, 64, 64)).astype(np.float32)
+    expected = np.quantile(images.reshape(12, -1), (0.1, 0.9), axis=1).T.astype(np.float32)
+    assert statistics(images)[:, 6:].tobytes() == expected.tobytes()
+
+
+def test_filter_features_are_their_formulas_and_keep_the_rows_names():
+    base = table_features(tiles(3)).set_axis([7, 3, 5])
+    given = {
+        **{"asc_vv_diff_std": 2, "asc_vv_post_std": 0},
+        **{"ndwi_dn_mean": -1e-5, "ndwi_dn_std": 0.5},
+        **{"red_mean": -500, "red_std": 50, "blue_mean": -900},
+        **{"desc_vh_post_mean": -20, "desc_vh_diff_mean": np.nan},
+        **{"nir_max": 900, "nir_min": 100},
+    }
+    base = base.assign(**{name: np.float32(value) for name, value in given.items()})
+    found = filter_features(base)
+    assert list(found.index) == [7, 3, 5]
+    assert (found.dtypes == np.float32).all()
+    assert found.shape == (3, 136)
+    expected = {
+        "nir_range": 800,
+        "red_variation": 50 / 500,
+        "ndwi_dn_variation": 500,  # divided by 0.001, not by 0.00001
+        "asc_vv_change": 2000,
+        "desc_vh_pre_mean": np.nan,
+        "red_blue_contrast": (500 - 100) / (500 + 100),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-6, err_msg=name)
+
+
 def test_the_table_and_the_pixels_give_the_same_features():
     raw = raw_patches(balanced(6), seed=3)
     from_table = filter_features(features_from_table(table_of(raw, balanced(6))))

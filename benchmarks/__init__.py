@@ -1,0 +1,1 @@
+"""Measurements of this program against the reference's way, the machine's floor, and growth."""
