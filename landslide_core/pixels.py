@@ -1,9 +1,10 @@
 """From stored pixels to physical ones on the scene's grid, one window at a time."""
 
+import itertools
 import math
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -13,24 +14,23 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
 from rasterio.errors import RasterioError
 
-from landslide_core.bands import PIXEL
+from landslide_core.bands import BAND_NAMES, PIXEL
 from landslide_core.errors import UnreadableRaster
 from landslide_core.grid import Grid, Window
+from landslide_core.resample import Lattice, bilinear, bordered, lattice_of, nearest
 
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.floating]
 Unit = Literal["reflectance", "linear", "amplitude", "db", "class"]
 POWER: Final = ("linear", "amplitude")  # as stored; read as linear power
 
-# GDAL's block cache is bounded, so that memory doesn't grow with the scene. It holds one row of
-# 512-pixel blocks of all twelve bands up to some 3,000 pixels of width, and the next strip finds
-# them decoded. In wider scenes, full tiles among them, strips decode their blocks anew: slower.
+# GDAL's block cache is bounded, so that memory doesn't grow with what was read.
 GDAL_OPTIONS: Final = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
+CACHE: Final = (64 * 2**20, 512 * 2**20)  # bytes, least and most while a scene is read
 
-LATTICE: Final = 32  # pixels between exactly projected points; straight between, to 1e-3 pixels
+BOX: Final = 512  # pixels a side decoded at once: a rotated box needs little more than itself
+PIECE: Final = (64, 256)  # rows and columns sampled at once, so that they stay in a core's cache
 # What is beyond these is a fill value, such as -9999, that the file doesn't declare.
 REFLECTANCE_FLOOR: Final = -2000.0
 DB_RANGE: Final = (-80.0, 60.0)
@@ -93,25 +93,56 @@ def physical(source: BandSource, stored: NDArray[Any]) -> Floats:
     return np.where(valid, values, np.float32(np.nan))
 
 
+def block_cache(width: int) -> int:
+    """Bytes of decoded blocks to keep while a scene of a width is read in strips.
+
+    Those that a strip shares with the next: two rows of 512-pixel blocks, of twelve bands. Radar
+    on a turned grid needs as much, where a strip crosses the rows. What doesn't fit is decoded
+    anew for every strip. The same for any bands, or reading one would drop the others' blocks.
+    """
+    least, most = CACHE
+    return min(max(len(BAND_NAMES) * 2 * 512 * width * 4, least), most)
+
+
 def read_sources(
-    sources: Iterable[BandSource], grid: Grid, window: Window
+    sources: Iterable[BandSource],
+    grid: Grid,
+    window: Window,
+    rooms: Mapping[BandSource, Floats] | None = None,
 ) -> dict[BandSource, Floats]:
-    """Read sources on a window of the grid, those on one grid of their own together."""
+    """Read sources on a window of the grid, (height, width) each; those of one grid together.
+
+    A source's room, where one is given, is an array full of NaN that it is read into.
+    """
     groups: dict[tuple[GeoBox, bool], list[BandSource]] = {}
-    for source in sources:
+    for source in dict.fromkeys(sources):  # the same file may serve two dates
         groups.setdefault((source.geobox, source.unit == "class"), []).append(source)
     planes: dict[BandSource, Floats] = {}
-    for (geobox, _), members in groups.items():
-        shift = whole_shift(geobox, grid)
-        if shift is not None:
-            found = _copy(
-                members,
-                Window(window.row + shift[0], window.col + shift[1], window.height, window.width),
-            )
-        else:
-            found = _resample(members, grid, window)
-        planes.update(zip(members, found, strict=True))
+    options = {**GDAL_OPTIONS, "GDAL_CACHEMAX": block_cache(grid.width)}
+    with rasterio.Env(**options):
+        for (geobox, _), members in groups.items():
+            found = [
+                rooms[source] if rooms and source in rooms else _room(window) for source in members
+            ]
+            planes.update(zip(members, found, strict=True))
+            shift = whole_shift(geobox, grid)
+            if shift is not None:
+                _copy(members, shift, window, found)
+            else:
+                _resample(members, grid, window, found)
     return planes
+
+
+def _room(window: Window) -> Floats:
+    return np.full((window.height, window.width), np.nan, np.float32)
+
+
+def _parts(window: Window, height: int, width: int) -> Iterator[Window]:
+    """A window cut into pieces of at most a size."""
+    for row in range(window.row, window.row + window.height, height):
+        for col in range(window.col, window.col + window.width, width):
+            bottom, right = window.row + window.height, window.col + window.width
+            yield Window(row, col, min(height, bottom - row), min(width, right - col))
 
 
 def whole_shift(geobox: GeoBox, grid: Grid) -> tuple[int, int] | None:
@@ -126,171 +157,88 @@ def whole_shift(geobox: GeoBox, grid: Grid) -> tuple[int, int] | None:
     return (row, col) if straight and max(map(abs, gaps)) < 1e-3 else None
 
 
-def _copy(sources: Sequence[BandSource], window: Window) -> Floats:
-    """Read a window of the sources' own grid unchanged: (sources, height, width)."""
+def _copy(
+    sources: Sequence[BandSource], shift: tuple[int, int], window: Window, planes: Sequence[Floats]
+) -> None:
+    """Read sources unchanged into planes (height, width) of a window of the grid."""
     own = Grid(sources[0].geobox)
-    part = own.clip(window)
-    out = np.full((len(sources), window.height, window.width), np.nan, np.float32)
-    if part.height and part.width:
-        rows, cols = within(part, window)
-        for plane, source, values in zip(out, sources, _decode(sources, part), strict=True):
-            plane[rows, cols] = to_db(values) if source.unit in POWER else values
-    return out
+    moved = Window(window.row + shift[0], window.col + shift[1], window.height, window.width)
+    for part in _parts(own.clip(moved), BOX, BOX):
+        place = within(part, moved)
+        _decode(sources, part, [plane[place] for plane in planes])
+        for source, plane in zip(sources, planes, strict=True):
+            if source.unit in POWER:
+                plane[place] = to_db(plane[place])
 
 
-def _resample(sources: Sequence[BandSource], grid: Grid, window: Window) -> Floats:
-    """Read sources of one grid at the window's pixel centres: (sources, height, width).
+def _resample(
+    sources: Sequence[BandSource], grid: Grid, window: Window, planes: Sequence[Floats]
+) -> None:
+    """Read sources of one grid at a window's pixel centres into planes (height, width).
 
     Bilinear in reflectance or linear power, nearest for classes; sources finer than the grid
     are averaged over sub-pixel points. Not GDAL's warper: through rasterio its transform is
     approximate to 1/8 pixel with nodes that move with the window, so tiles would disagree.
     """
     own = Grid(sources[0].geobox)
-    lattice = _lattice(own, grid, window)
-    out = np.full((len(sources), window.height, window.width), np.nan, np.float32)
-    part = _reach(lattice, own)
-    if not (part.height and part.width):
-        return out
-    planes = _decode(sources, part)
-    for plane, source in zip(planes, sources, strict=True):
-        if source.unit == "db":
-            plane[:] = from_db(plane)
-    nearest = sources[0].unit == "class"
-    points = 1 if nearest else max(1, math.ceil(PIXEL / sources[0].resolution - 0.3))
+    lattice = lattice_of(own, grid, window)
+    boxes = list(_parts(window, BOX, BOX))
+    parts = [lattice.over(box).reach(own) for box in boxes]
+    stored = bordered(len(sources), parts)
+    for box, part in zip(boxes, parts, strict=True):
+        if not (part.height and part.width):
+            continue
+        stored.fill(np.nan)
+        inner = [plane[1 : part.height + 1, 1 : part.width + 1] for plane in stored]
+        _decode(sources, part, inner)
+        for source, values in zip(sources, inner, strict=True):
+            if source.unit == "db":
+                values[:] = from_db(values)
+        for piece in _parts(box, *PIECE):
+            place = within(piece, window)
+            found = _points(sources[0], stored, part, lattice.over(piece), piece)
+            for source, plane, values in zip(sources, planes, found, strict=True):
+                plane[place] = to_db(values) if source.unit in (*POWER, "db") else values
+
+
+def _points(
+    source: BandSource, stored: Floats, part: Window, lattice: Lattice, piece: Window
+) -> Floats:
+    """Values of a part of a raster in the pixels of a piece of the grid: (n, height, width)."""
+    if source.unit == "class":
+        return nearest(stored, part, *lattice.at(piece, 0.5, 0.5))
+    points = max(1, math.ceil(PIXEL / source.resolution - 0.3))
+    if points == 1:
+        return bilinear(stored, part, *lattice.at(piece, 0.5, 0.5))
     centres = (np.arange(points) + 0.5) / points
-    pick = _nearest if nearest else _bilinear
-    total, count = np.zeros_like(out), np.zeros_like(out)
-    for down in centres:
-        for right in centres:
-            rows, cols = lattice.at(window, down, right)
-            values = pick(planes, rows - part.row, cols - part.col)
-            valid = np.isfinite(values)
-            total += np.where(valid, values, np.float32(0))
-            count += valid
-    np.divide(total, count, out=out, where=count > 0)
-    for plane, source in zip(out, sources, strict=True):
-        if source.unit in (*POWER, "db"):
-            plane[:] = to_db(plane)
-    return out
-
-
-@dataclass(frozen=True)
-class _Lattice:
-    """Grid pixels exactly projected into a raster, every 32 pixels from the grid's origin."""
-
-    ys: Doubles  # (n,) grid rows
-    xs: Doubles  # (m,) grid columns
-    rows: Doubles  # (n, m) raster rows there, 0 at the top edge
-    cols: Doubles  # (n, m)
-
-    def at(self, window: Window, down: float, right: float) -> tuple[Doubles, Doubles]:
-        """Raster rows and columns, (height, width) each, of a point inside every pixel."""
-        top, v = _steps(self.ys, window.row + down + np.arange(window.height))
-        left, u = _steps(self.xs, window.col + right + np.arange(window.width))
-        rows, cols = (
-            across[top] * (1 - v[:, None]) + across[top + 1] * v[:, None]
-            for across in (
-                nodes[:, left] * (1 - u) + nodes[:, left + 1] * u
-                for nodes in (self.rows, self.cols)
-            )
-        )
-        return rows, cols
-
-
-def _lattice(own: Grid, grid: Grid, window: Window) -> _Lattice:
-    """The lattice that encloses a window; its nodes are the same whatever the window."""
-    ys, xs = (
-        np.arange(start // LATTICE, -(-(start + size) // LATTICE) + 1) * float(LATTICE)
-        for start, size in ((window.row, window.height), (window.col, window.width))
-    )
-    x, y = grid.transform @ tuple(np.meshgrid(xs, ys))
-    if own.geobox.crs != grid.geobox.crs:
-        project = Transformer.from_crs(grid.geobox.crs, own.geobox.crs, always_xy=True)
-        x, y = project.transform(x, y)
-    cols, rows = ~own.transform @ (x, y)
-    return _Lattice(ys, xs, rows, cols)
-
-
-def _steps(nodes: Doubles, points: Doubles) -> tuple[NDArray[np.int64], Doubles]:
-    """The node before each point, and the share of the way to the next."""
-    before = ((points - nodes[0]) // LATTICE).astype(np.int64)
-    return before, (points - nodes[before]) / LATTICE
-
-
-def _reach(lattice: _Lattice, own: Grid) -> Window:
-    """The part of a raster that its pixels under a lattice, and their neighbours, need."""
-    if not (np.isfinite(lattice.rows).all() and np.isfinite(lattice.cols).all()):
-        return Window(0, 0, 0, 0)
-    top, left = (math.floor(axis.min()) - 1 for axis in (lattice.rows, lattice.cols))
-    bottom, right = (math.ceil(axis.max()) + 1 for axis in (lattice.rows, lattice.cols))
-    return own.clip(Window(top, left, bottom - top, right - left))
-
-
-def _nearest(planes: Floats, rows: Doubles, cols: Doubles) -> Floats:
-    """Values of the pixels that hold the positions; NaN outside."""
-    height, width = planes.shape[1:]
-    row, col = (np.floor(axis + 1e-6).astype(np.int64) for axis in (rows, cols))
-    inside = (row >= 0) & (row < height) & (col >= 0) & (col < width)
-    values = planes[:, row.clip(0, height - 1), col.clip(0, width - 1)]
-    return np.where(inside, values, np.float32(np.nan))
-
-
-def _bilinear(planes: Floats, rows: Doubles, cols: Doubles) -> Floats:
-    """Bilinear over the valid neighbours; NaN where they carry less than half the weight."""
-    padded = np.pad(planes, ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-    height, width = planes.shape[1:]
-    row = np.clip(rows + 0.5, 0, height + 0.99)  # in the padded planes, at pixel centres
-    col = np.clip(cols + 0.5, 0, width + 0.99)
-    top, left = row.astype(np.int64), col.astype(np.int64)
-    down, right = (row - top).astype(np.float32), (col - left).astype(np.float32)
-    corner = top * (width + 2) + left
-    neighbours = (
-        (corner, (1 - down) * (1 - right)),
-        (corner + 1, (1 - down) * right),
-        (corner + width + 2, down * (1 - right)),
-        (corner + width + 3, down * right),
-    )
-    out = np.empty((len(planes), *rows.shape), np.float32)
-    known: NDArray[np.bool_] | None = None
-    for plane, values in zip(out, padded, strict=True):
+    total, count = np.zeros((2, len(stored), piece.height, piece.width), np.float32)
+    for down, right in itertools.product(centres, centres):
+        values = bilinear(stored, part, *lattice.at(piece, down, right))
         valid = np.isfinite(values)
-        if known is None or not np.array_equal(valid, known):  # bands mostly share their gaps
-            known, weight = valid, _weighted(valid.astype(np.float32), neighbours)
-            weight[weight < 0.5 - 1e-6] = np.nan  # less than half, but not by rounding
-        plane[:] = _weighted(np.where(valid, values, np.float32(0)), neighbours) / weight
-    return out
+        total += np.where(valid, values, np.float32(0))
+        count += valid
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
-def _weighted(values: Floats, neighbours: Sequence[tuple[NDArray[np.int64], Floats]]) -> Floats:
-    """Sum of values at flat positions times their shares."""
-    total = np.zeros(neighbours[0][0].shape, np.float32)
-    for place, share in neighbours:
-        total += values.take(place) * share
-    return total
-
-
-def _decode(sources: Sequence[BandSource], part: Window) -> Floats:
-    """Read and decode a part of the sources' own grid: (sources, height, width)."""
-    out = np.empty((len(sources), part.height, part.width), np.float32)
+def _decode(sources: Sequence[BandSource], part: Window, planes: Sequence[Floats]) -> None:
+    """Read and decode a part of the sources' own grid into planes (height, width)."""
     box = rasterio.windows.Window(part.col, part.row, part.width, part.height)
     for path in dict.fromkeys(source.path for source in sources):
         members = [i for i, source in enumerate(sources) if source.path == path]
         indexes = [sources[i].index for i in members]
         try:
-            with rasterio.Env(**GDAL_OPTIONS):
-                file = _handle(path, os.stat(path).st_mtime_ns, threading.get_ident())
-                stored = file.read(indexes, window=box)
-                masks = file.read_masks(indexes, window=box) if sources[members[0]].masked else None
+            file = _handle(path, os.stat(path).st_mtime_ns, threading.get_ident())
+            stored = file.read(indexes, window=box)
+            masks = file.read_masks(indexes, window=box) if sources[members[0]].masked else None
         except (RasterioError, OSError) as error:
             raise UnreadableRaster(
                 f"{path} stopped being readable ({error}); the same file as when the scene was "
                 "opened is needed. Restore it and run again."
             ) from error
         for k, i in enumerate(members):
-            out[i] = physical(sources[i], stored[k])
+            planes[i][:] = physical(sources[i], stored[k])
             if masks is not None:
-                out[i][masks[k] == 0] = np.nan
-    return out
+                planes[i][masks[k] == 0] = np.nan
 
 
 @lru_cache(maxsize=64)

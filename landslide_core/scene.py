@@ -74,17 +74,21 @@ class Scene:
 
     def _read(self, names: Sequence[str], window: Window) -> Floats:
         part = self.grid.clip(window)
-        wanted = [source for name in names for source in self.bands.get(name, ())]
-        planes = read_sources(wanted, self.grid, part)
+        place = within(part, window)
         out = np.full((len(names), window.height, window.width), np.nan, np.float32)
-        for row, name in zip(out, names, strict=True):
-            sources = self.bands.get(name, ())
-            if not sources:
+        rows = {name: row[place] for name, row in zip(names, out, strict=True)}
+        wanted = [source for name in names for source in self.bands.get(name, ())]
+        # A band of a single source is read where it belongs, without a copy.
+        single = {self.bands[n][0]: rows[n] for n in names if len(self.bands.get(n, ())) == 1}
+        planes = read_sources(wanted, self.grid, part, single)
+        for name, row in rows.items():
+            if name not in self.bands:
                 continue
-            layers = [planes[source] for source in sources]
-            row[within(part, window)] = (
-                _mosaic(layers) if sources[0].unit == "reflectance" else _mean_power(layers)
-            )
+            layers = [planes[source] for source in self.bands[name]]
+            optical = self.bands[name][0].unit == "reflectance"
+            merged = _mosaic(layers) if optical else _mean_power(layers)
+            if merged is not row:
+                row[:] = merged
         return out
 
 

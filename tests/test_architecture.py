@@ -13,7 +13,7 @@ PAGES = [*sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
 
 # Later ones may import earlier ones. A name stands for a module or a whole package.
 LAYERS = (
-    *("errors", "bands", "grid", "pixels", "scene", "readers", "preprocess", "features"),
+    *("errors", "bands", "grid", "resample", "pixels", "scene", "readers", "preprocess", "features"),
     *("combinations", "prefilter", "moments", "network", "ensemble", "calibration", "bundle"),
     *("detect", "contract", "outputs", "runs", "export", "explain", "render", "doctor"),
     *("terrain", "cover", "scars", "sensing", "simulate"),
