@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint types unit sample clean
+.PHONY: demo test lint types unit bench clean
 
 $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,6 +38,12 @@ types: $(READY)
 # One thread a process: on few cores, threads that wait for each other cost more than they bring.
 unit: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+# Minutes to an hour: scenes up to a full Sentinel-2 tile are written under benchmarks/scenes.
+bench: $(READY)
+	for what in floor stages agreement crashes whole; do \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $$what || exit 1; done
+	$(BIN)/python -m benchmarks report
 
 clean:
 	rm -rf .venv runs/sample

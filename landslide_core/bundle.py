@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 import xgboost
 from safetensors import SafetensorError
+from torch import nn
 
 from landslide_core.bands import BAND_NAMES, BANDS
 from landslide_core.calibration import Calibration
@@ -23,12 +24,14 @@ from landslide_core.errors import BundleCorrupt, BundleIncompatible, BundleNotFo
 from landslide_core.features import filter_feature_names
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.prefilter import Prefilter
+from landslide_core.voices import Voices, VoiceShape
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 # Shares of the training tiles' pixels whose values a bundle keeps of each band.
 QUANTILES: Final = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _MANIFEST: Final = "manifest.json"
-_FILTER: Final = "prefilter.json"
+_TREES: Final = "prefilter.json"
+_VOICES: Final = "prefilter.safetensors"
 _CARD: Final = "card.json"
 CARD_TEXT: Final = "card.md"
 _REMEDY: Final = "Restore the folder from the repository or fit it again with `landslide train`."
@@ -67,14 +70,15 @@ def save_bundle(bundle: Bundle, files: Mapping[str, bytes]) -> Path:
     path = bundle.path
     path.mkdir(parents=True, exist_ok=True)
     (path / _MANIFEST).unlink(missing_ok=True)
-    bundle.prefilter.booster.save_model(path / _FILTER)
+    bundle.prefilter.booster.save_model(path / _TREES)
+    voices = bundle.prefilter.voices
+    (path / _VOICES).write_bytes(_weights(voices))
     (path / _CARD).write_text(json.dumps(bundle.card, indent=1, sort_keys=True) + "\n")
     for i, member in enumerate(bundle.members):
-        weights = {key: value.contiguous() for key, value in member.network.state_dict().items()}
-        (path / _member_name(i)).write_bytes(safetensors.torch.save(weights))
+        (path / _member_name(i)).write_bytes(_weights(member.network))
     for name, content in files.items():
         (path / name).write_bytes(content)
-    fitted = [_FILTER, *(_member_name(i) for i in range(len(bundle.members)))]
+    fitted = [_TREES, _VOICES, *(_member_name(i) for i in range(len(bundle.members)))]
     manifest = {
         "format": FORMAT,
         "bands": list(BAND_NAMES),
@@ -82,6 +86,7 @@ def save_bundle(bundle: Bundle, files: Mapping[str, bytes]) -> Path:
         "filter": {
             "features": list(bundle.prefilter.features),
             "thresholds": dict(bundle.prefilter.thresholds),
+            "voices": asdict(voices.shape),
         },
         "network": asdict(bundle.options),
         "member_thresholds": [member.threshold for member in bundle.members],
@@ -94,8 +99,28 @@ def save_bundle(bundle: Bundle, files: Mapping[str, bytes]) -> Path:
     return path
 
 
+def _weights(network: nn.Module) -> bytes:
+    """A network's weights as safetensors, in single precision."""
+    weights = {
+        key: (value.float() if value.is_floating_point() else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    return safetensors.torch.save(weights)
+
+
 def _member_name(index: int) -> str:
     return f"member_{index:02d}.safetensors"
+
+
+def manifest_of(path: Path) -> bytes:
+    """A bundle's manifest as it lies there. Raises BundleNotFound."""
+    try:
+        return (path / _MANIFEST).read_bytes()
+    except OSError as error:
+        raise BundleNotFound(
+            f"There is no model bundle at {path} (no {_MANIFEST}); a folder made by "
+            "`landslide train` is needed. Check --bundle."
+        ) from error
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -103,14 +128,9 @@ def load_bundle(path: Path) -> Bundle:
 
     Raises BundleNotFound, BundleCorrupt, BundleIncompatible.
     """
-    manifest_file = path / _MANIFEST
-    if not manifest_file.is_file():
-        raise BundleNotFound(
-            f"There is no model bundle at {path} (no {_MANIFEST}); a folder made by "
-            "`landslide train` is needed. Check --bundle."
-        )
+    content, manifest_file = manifest_of(path), path / _MANIFEST
     try:
-        manifest = json.loads(manifest_file.read_text())
+        manifest = json.loads(content)
         found = manifest["format"]
         hashes = {**manifest["sha256"], **manifest.get("described", {})}
     except (ValueError, KeyError, TypeError) as error:
@@ -151,14 +171,7 @@ def _verify(path: Path, hashes: Mapping[str, str]) -> None:
 
 
 def _assemble(path: Path, manifest: Mapping[str, Any]) -> Bundle:
-    unknown = set(manifest["filter"]["features"]) - set(filter_feature_names())
-    if unknown:
-        raise ValueError(f"unknown filter features {sorted(unknown)}")
-    booster = xgboost.Booster()
-    booster.load_model(path / _FILTER)
-    prefilter = Prefilter(
-        booster, tuple(manifest["filter"]["features"]), manifest["filter"]["thresholds"]
-    )
+    prefilter = _assemble_filter(path, manifest["filter"])
     widths = manifest["network"]
     options = NetworkOptions(**{**widths, "trunk": tuple(widths["trunk"])})
     members = []
@@ -181,6 +194,17 @@ def _assemble(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         quantiles=manifest["quantiles"]["bands"],
         card=json.loads((path / _CARD).read_text()),
     )
+
+
+def _assemble_filter(path: Path, described: Mapping[str, Any]) -> Prefilter:
+    names = tuple(described["features"])
+    if unknown := set(names) - set(filter_feature_names()):
+        raise ValueError(f"unknown filter features {sorted(unknown)}")
+    booster = xgboost.Booster()
+    booster.load_model(path / _TREES)
+    voices = Voices(len(names), VoiceShape(**described["voices"]))
+    voices.load_state_dict(safetensors.torch.load_file(path / _VOICES))
+    return Prefilter(booster, voices.double().eval(), names, described["thresholds"])
 
 
 def _identity(manifest: Mapping[str, Any]) -> str:

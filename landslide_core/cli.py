@@ -1,34 +1,38 @@
 """The `landslide` command: parse, call the core, print; every decision lies in the core."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from landslide_core import cli_training  # noqa: F401  its commands join the application
+from landslide_core import cli_jobs, cli_runs, cli_training  # noqa: F401  commands that join in
 from landslide_core.bundle import load_bundle
 from landslide_core.detect import VERDICTS
 from landslide_core.doctor import examine
 from landslide_core.errors import CannotWrite, DatasetError, LandslideError
+from landslide_core.folder import open_run, refuse_existing
 from landslide_core.outputs import write_predictions
+from landslide_core.plan import DEFAULT_BUNDLE, RunOptions
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import (
-    DEFAULT_BUNDLE,
-    RunOptions,
-    open_run,
-    predict_scene,
-    refuse_existing,
-    resolve_device,
-)
+from landslide_core.runs import predict_scene, resolve_device
 from landslide_core.simulate import SimulationOptions, simulate, write_scene
 from landslide_core.terminal import (
+    BackendKind,
+    BackendName,
     BundleFolder,
     Device,
     DeviceName,
+    Files,
     Json,
+    MemoryLimit,
+    Offset,
+    StackBands,
+    Stride,
+    StrideName,
+    Workers,
     app,
+    bytes_of,
     err,
     progress_bars,
     say,
@@ -43,16 +47,6 @@ from landslide_core.training.evaluate import (
 )
 from landslide_core.training.score import score_run, score_table
 from landslide_core.training.surrogate import read_table
-
-
-class Stride(StrEnum):
-    """Pixels from one tile to the next."""
-
-    whole = "64"
-    half = "32"
-
-
-Files = Annotated[list[Path], typer.Option(help="Repeatable: one file a band or polarisation.")]
 
 
 def main() -> None:
@@ -73,18 +67,17 @@ def predict(
     s1_desc_post: Files = [],  # noqa: B006
     s1_asc_pre: Files = [],  # noqa: B006
     s1_asc_post: Files = [],  # noqa: B006
-    s2_bands: Annotated[
-        str | None, typer.Option(help="Band names of an unnamed stack: B02,B03,B04,B08.")
-    ] = None,
-    s2_offset: Annotated[
-        float | None, typer.Option(help="Number to add to optical values, e.g. -1000 or 0.")
-    ] = None,
+    s2_bands: StackBands = None,
+    s2_offset: Offset = None,
     patches: Annotated[
         Path | None, typer.Option(help="Folder of challenge patches, instead of a scene.")
     ] = None,
-    stride: Annotated[Stride, typer.Option(help="Pixels from tile to tile.")] = Stride.whole,
+    stride: StrideName = Stride.whole,
     bundle: BundleFolder = DEFAULT_BUNDLE,
     device: DeviceName = Device.auto,
+    backend: BackendName = BackendKind.auto,
+    memory: MemoryLimit = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Judge a scene tile by tile and write a run folder, or judge challenge patches."""
@@ -104,8 +97,11 @@ def predict(
         s2_bands=tuple(s2_bands.split(",")) if s2_bands else None,
         s2_offset=s2_offset,
     )
+    options = RunOptions(
+        bundle, int(stride), device, backend, memory=bytes_of(memory), workers=workers
+    )
     with progress_bars() as progress:
-        run = predict_scene(inputs, RunOptions(bundle, int(stride), device), out, progress)
+        run = predict_scene(inputs, options, out, progress)
     for warning in run.meta["warnings"]:
         say(f"warning: {warning}")
     show(run.meta if as_json else {"run": str(out), **run.meta["counts"]}, as_json)

@@ -9,8 +9,8 @@ import typer
 from landslide_core.bundle import load_bundle
 from landslide_core.export import export_onnx
 from landslide_core.network import NetworkOptions
-from landslide_core.prefilter import FilterOptions
-from landslide_core.runs import DEFAULT_BUNDLE, resolve_device
+from landslide_core.plan import DEFAULT_BUNDLE
+from landslide_core.runs import resolve_device
 from landslide_core.terminal import (
     BundleFolder,
     Device,
@@ -29,7 +29,7 @@ from landslide_core.training.compare import (
 )
 from landslide_core.training.crossvalidate import Plan
 from landslide_core.training.filter_folds import FilterPlan, train_filter
-from landslide_core.training.options import TrainOptions
+from landslide_core.training.options import FilterOptions, TrainOptions
 from landslide_core.training.prepare import PrepareInputs, is_prepared, load_prepared, prepare
 from landslide_core.training.search import SearchOptions
 from landslide_core.training.search import tune as tune_options

@@ -1,6 +1,6 @@
-"""Scene and bundle in, one verdict a tile out: read, filter, vote, block of tiles by block."""
+"""Tiles and bundle in, one verdict a tile out: read, filter, vote."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from time import perf_counter
@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 from landslide_core.bands import INDEX, OPTICAL, TILE
 from landslide_core.bundle import Bundle
 from landslide_core.combinations import combination_of
-from landslide_core.ensemble import VIEWS, cast_votes
+from landslide_core.ensemble import VIEWS, Ballot, cast_votes
 from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling, Window
 from landslide_core.preprocess import cloud_by_brightness, model_input
+from landslide_core.rounds import Stakes
 from landslide_core.scene import Scene
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Progress = Callable[[str, int, int], None]  # stage, tiles done, tiles in all
+Ask = Callable[[Floats, Stakes], Ballot]  # model inputs of tiles, what is at stake -> votes
 
 VERDICTS: Final = ("no_data", "filtered_out", "stable", "uncertain", "landslide")
 NO_DATA, FILTERED_OUT, STABLE, UNCERTAIN, LANDSLIDE = range(5)
 
 LEAST_VALID: Final = 0.5  # share of a tile's pixels with any band, under which it is no_data
-_BLOCK: Final = 16  # tiles read at once: bounds memory whatever the scene's width
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Judgement:
     filter_score: Floats  # (N,)
     cloud_fraction: Floats  # (N,) of the pixels seen by the optical sensor
     valid_fraction: Floats  # (N,) pixels with data in any band
-    votes: Floats  # (N, members, 8)
+    votes: Floats  # (N, members, 8); NaN where none was needed any more
+    votes_cast: NDArray[np.uint8]  # (N,)
 
     @staticmethod
     def room_for(count: int, members: int) -> "Judgement":
@@ -61,6 +63,7 @@ class Judgement:
             cloud_fraction=cloud,
             valid_fraction=valid,
             votes=np.full((count, members, len(VIEWS)), np.nan, np.float32),
+            votes_cast=np.zeros(count, np.uint8),
         )
 
     def put(self, start: int, part: "Judgement") -> None:
@@ -68,6 +71,11 @@ class Judgement:
         for field in fields(Judgement):
             values = getattr(part, field.name)
             getattr(self, field.name)[start : start + len(values)] = values
+
+    def scatter(self, places: NDArray[np.int_], part: "Judgement") -> None:
+        """Write a part's tiles to their places in this judgement, (n,)."""
+        for field in fields(Judgement):
+            getattr(self, field.name)[places] = getattr(part, field.name)
 
     @staticmethod
     def join(parts: "list[Judgement]") -> "Judgement":
@@ -86,14 +94,18 @@ class Detections:
 
     tiling: Tiling
     tiles: Judgement
-    seconds: dict[str, float]  # spent a stage
+
+
+def all_votes(bundle: Bundle, device: torch.device) -> Ask:
+    """Every member on every view, by torch: what calibrations are fitted on."""
+    return lambda inputs, stakes: cast_votes(bundle.members, inputs, device)
 
 
 def judge(
     pixels: Floats,
     cloud: Flags,
     bundle: Bundle,
-    device: torch.device,
+    ask: Ask,
     seconds: dict[str, float] | None = None,
 ) -> Judgement:
     """Both stages on tiles (N, 12, 64, 64) in physical units with cloud flags (N, 64, 64)."""
@@ -107,21 +119,19 @@ def judge(
     judged.valid_fraction[:], judged.cloud_fraction[:] = valid, clouded
     todo = np.flatnonzero(valid >= LEAST_VALID)
     if len(todo):
-        with _timed(clock, "filter"):
+        with timed(clock, "filter"):
             features = filter_features(table_features(pixels[todo]))
         inputs = model_input(pixels[todo], cloud[todo])
-        _judge_known(judged, todo, inputs, features, bundle, device, clock)
+        _judge_known(judged, todo, inputs, features, bundle, ask, clock)
     return judged
 
 
-def judge_prepared(
-    inputs: Floats, features: pd.DataFrame, bundle: Bundle, device: torch.device
-) -> Judgement:
+def judge_prepared(inputs: Floats, features: pd.DataFrame, bundle: Bundle, ask: Ask) -> Judgement:
     """Both stages on tiles that are prepared already: model inputs (N, 13, 64, 64), features."""
     judged = Judgement.room_for(len(inputs), len(bundle.members))
     judged.valid_fraction[:] = 1
     judged.cloud_fraction[:] = inputs[:, 0].mean(axis=(1, 2))
-    _judge_known(judged, np.arange(len(inputs)), inputs, features, bundle, device, {})
+    _judge_known(judged, np.arange(len(inputs)), inputs, features, bundle, ask, {})
     return judged
 
 
@@ -131,11 +141,11 @@ def _judge_known(
     inputs: Floats,
     features: pd.DataFrame,
     bundle: Bundle,
-    device: torch.device,
+    ask: Ask,
     clock: dict[str, float],
 ) -> None:
     """Write what both stages say of some tiles into a judgement; inputs and features are theirs."""
-    with _timed(clock, "filter"):
+    with timed(clock, "filter"):
         score = bundle.prefilter.score(features)
         dropped = score < bundle.prefilter.threshold(features)
     judged.filter_score[tiles] = score
@@ -144,11 +154,14 @@ def _judge_known(
     judged.probability[out], judged.agreement[out] = score[dropped], 0.0
     if not len(kept):
         return
-    with _timed(clock, "ensemble"):
-        ballot = cast_votes(bundle.members, inputs[~dropped], device)
-    judged.votes[kept] = ballot.votes
+    names = combination_of(features[~dropped])
+    stakes = Stakes.of([bundle.calibration_of(name) for name in names], score[~dropped])
+    with timed(clock, "ensemble"):
+        ballot = ask(inputs[~dropped], stakes)
+    judged.votes[kept], judged.votes_cast[kept] = ballot.votes, ballot.cast
     judged.spread[kept], judged.agreement[kept] = ballot.spread, ballot.agreement
-    for name, rows in _by_combination(features[~dropped]).items():
+    for name in dict.fromkeys(names):
+        rows = np.flatnonzero(np.array(names) == name)
         calibration, here = bundle.calibration_of(name), kept[rows]
         probability = calibration.probability(judged.filter_score[here], ballot.log_odds[rows])
         judged.probability[here] = probability
@@ -160,62 +173,44 @@ def _judge_known(
         )
 
 
-def _by_combination(features: pd.DataFrame) -> dict[str, NDArray[np.int_]]:
-    """Positions of the rows of each input combination."""
-    names = np.array(combination_of(features))
-    return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+def read_block(scene: Scene, window: Window) -> tuple[Floats, Flags]:
+    """Pixels (12, height, width) and cloud flags (height, width) of a window of a scene."""
+    pixels = scene.read(window)
+    cloud = scene.read_cloud(window)
+    return pixels, cloud_by_brightness(pixels) if cloud is None else cloud
 
 
-def read_tiles(scene: Scene, windows: list[Window]) -> tuple[Floats, Flags]:
-    """Pixels (N, 12, 64, 64) and cloud flags (N, 64, 64) of tiles of one row of a tiling."""
-    left = min(window.col for window in windows)
-    right = max(window.col for window in windows) + TILE
-    block = Window(windows[0].row, left, TILE, right - left)
-    pixels = scene.read(block)
-    cloud = scene.read_cloud(block)
-    if cloud is None:
-        cloud = cloud_by_brightness(pixels)
-    starts = [window.col - left for window in windows]
-    return (
-        np.stack([pixels[:, :, start : start + TILE] for start in starts]),
-        np.stack([cloud[:, start : start + TILE] for start in starts]),
+def cut_tiles(
+    pixels: Floats, cloud: Flags, ground: Window, windows: Sequence[Window]
+) -> tuple[Floats, Flags]:
+    """Tiles (N, 12, 64, 64) and their cloud flags (N, 64, 64) from what was read of `ground`."""
+    places = [
+        (
+            slice(window.row - ground.row, window.row - ground.row + TILE),
+            slice(window.col - ground.col, window.col - ground.col + TILE),
+        )
+        for window in windows
+    ]
+    return np.stack([pixels[:, r, c] for r, c in places]), np.stack(
+        [cloud[r, c] for r, c in places]
     )
 
 
-def detect(
-    scene: Scene,
-    bundle: Bundle,
-    device: torch.device,
-    stride: int = TILE,
-    progress: Progress | None = None,
-) -> Detections:
-    """Judge every tile of a scene; memory does not grow with its size."""
-    tiling = Tiling(scene.grid.height, scene.grid.width, stride)
-    seconds = {"read": 0.0, "filter": 0.0, "ensemble": 0.0}
-    bundle.to(device)
-    # One room for all results, made first: small arrays kept block by block would lie between
-    # the large ones that come and go, and the process would grow with every block.
-    tiles = Judgement.room_for(len(tiling), len(bundle.members))
-    done = 0
-    for windows in _blocks(tiling):
-        with _timed(seconds, "read"):
-            pixels, cloud = read_tiles(scene, windows)
-        tiles.put(done, judge(pixels, cloud, bundle, device, seconds))
-        done += len(windows)
-        if progress:
-            progress("detect", done, len(tiling))
-    return Detections(tiling, tiles, seconds)
+def enclosing(windows: Sequence[Window]) -> Window:
+    """The least window that holds tiles' windows."""
+    top, left = min(w.row for w in windows), min(w.col for w in windows)
+    bottom, right = max(w.row for w in windows) + TILE, max(w.col for w in windows) + TILE
+    return Window(top, left, bottom - top, right - left)
 
 
-def _blocks(tiling: Tiling) -> Iterator[list[Window]]:
-    for row in range(tiling.rows):
-        for first in range(0, tiling.cols, _BLOCK):
-            last = min(first + _BLOCK, tiling.cols)
-            yield [tiling.window(row, col) for col in range(first, last)]
+def read_tiles(scene: Scene, windows: Sequence[Window]) -> tuple[Floats, Flags]:
+    """Pixels (N, 12, 64, 64) and cloud flags (N, 64, 64) of tiles that lie together."""
+    ground = enclosing(windows)
+    return cut_tiles(*read_block(scene, ground), ground, windows)
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     """Add the seconds spent inside to a stage's account."""
     start = perf_counter()
     yield

@@ -30,22 +30,27 @@ class Member:
 
 @dataclass(frozen=True)
 class Ballot:
-    """The ensemble's opinion on N tiles."""
+    """The ensemble's opinion on N tiles, as far as it was asked."""
 
-    votes: Floats  # (N, members, 8), each 0..1
-    log_odds: Floats  # (N,) mean over all votes
+    votes: Floats  # (N, members, 8), each 0..1; NaN where none was cast
+    log_odds: Floats  # (N,) mean over the votes cast: as many of every member
     thresholds: Floats  # (members,)
 
     @property
+    def cast(self) -> NDArray[np.uint8]:
+        """How many votes were cast on each tile, (N,)."""
+        return np.asarray(np.isfinite(self.votes).sum(axis=(1, 2)), np.uint8)
+
+    @property
     def spread(self) -> Floats:
-        """Standard deviation over all votes, (N,), 0..0.5."""
-        return np.asarray(self.votes.std(axis=(1, 2)))
+        """Standard deviation over the votes cast, (N,), 0..0.5."""
+        return np.asarray(np.nanstd(self.votes, axis=(1, 2)))
 
     @property
     def agreement(self) -> Floats:
-        """Share of votes that say landslide, each against its member's threshold, (N,)."""
-        says = self.votes >= self.thresholds[None, :, None]
-        return np.asarray(says.mean(axis=(1, 2), dtype=np.float32))
+        """Share of the votes cast that say landslide, each against its member's threshold, (N,)."""
+        says = (self.votes >= self.thresholds[None, :, None]).sum(axis=(1, 2))  # NaN says nothing
+        return np.asarray(says / self.cast, np.float32)
 
 
 def view(tiles: Tensor, index: int) -> Tensor:

@@ -73,6 +73,14 @@ class RunDamaged(RunError):
     """A run folder lacks a file, or a file of it does not read."""
 
 
+class RunStopped(RunError):
+    """The run was asked to stop; what it had done is kept."""
+
+
+class NoMemory(RunError):
+    """The memory allowed is too little for even the smallest step."""
+
+
 class NoSpace(RunError):
     """The disk holds too little free space for the run."""
 
@@ -83,3 +91,11 @@ class CannotWrite(RunError):
 
 class NoDevice(RunError):
     """The device asked for is not there."""
+
+
+class NoJob(RunError):
+    """There is no such job, or its state does not allow what was asked."""
+
+
+class QueueDamaged(RunError):
+    """The queue's file is no queue, is damaged or is of another version."""

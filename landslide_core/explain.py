@@ -22,12 +22,13 @@ from landslide_core.features import (
     table_features,
     tile_features,
 )
+from landslide_core.folder import Run
 from landslide_core.grid import Tiling
 from landslide_core.moments import moments
 from landslide_core.network import HEAT
 from landslide_core.preprocess import model_input
 from landslide_core.readers.inputs import open_scene
-from landslide_core.runs import Run
+from landslide_core.rounds import ORDER
 
 Floats = NDArray[np.float32]
 
@@ -40,7 +41,7 @@ class Weighing:
     calibrated_for: str  # the combination whose weights were taken, as this one has none
     calibration: Calibration
     filter_odds: float  # of the filter's score
-    votes_odds: float  # mean over all votes
+    votes_odds: float  # mean over the votes that the run asked for
 
     @property
     def filter_part(self) -> float:
@@ -87,6 +88,7 @@ class TileExplanation:
     statistics: Floats  # (members,) log-odds by the tile's statistics, the same in every view
     picture: Floats  # (members, 8) log-odds that the picture adds, view by view
     heat: Floats  # (32, 32) probability of a landslide in each cell of 2×2 pixels
+    votes_cast: int  # in the run, which stops asking once a verdict is settled; 0: none
     member_thresholds: Floats  # (members,)
     views: tuple[str, ...]
     weighing: Weighing | None  # None without data; of a dropped tile, what would have been
@@ -103,12 +105,11 @@ class TileExplanation:
 
 
 def check_version(run: Run) -> None:
-    """Raise RunDamaged where a version before calibrated probabilities wrote the run."""
-    if "says_landslide" not in run.tiles:
+    """Raise RunDamaged where a version before votes in rounds wrote the run."""
+    if "votes_cast" not in run.tiles:
         raise RunDamaged(
-            f"{run.folder}/tiles.parquet has no column says_landslide: an earlier version wrote "
-            "it, by another rule for verdicts; a run of this version is needed. Run the "
-            "detection again."
+            f"{run.folder}/tiles.parquet has no column votes_cast: an earlier version wrote it, "
+            "by another rule for votes; a run of this version is needed. Run the detection again."
         )
 
 
@@ -159,7 +160,8 @@ def explain_tile(run: Run, tile_id: int) -> TileExplanation:
             columns=list(STATISTICS),
         ),
         **_filter_part(bundle, features),
-        **_ensemble_part(bundle, pixels, cloud, features, judged["verdict"] == "no_data"),
+        **_ensemble_part(bundle, pixels, cloud, features, _asked(judged, len(bundle.members))),
+        votes_cast=int(judged["votes_cast"]),
         member_thresholds=np.array([m.threshold for m in bundle.members], np.float32),
         views=VIEWS,
         rates=_rates(bundle),
@@ -184,15 +186,22 @@ def _filter_part(bundle: Bundle, features: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _asked(judged: "pd.Series[Any]", members: int) -> tuple[int, ...]:
+    """The views that the run showed the members; all of a dropped tile, none without data."""
+    if judged["verdict"] == "no_data":
+        return ()
+    return ORDER[: int(judged["votes_cast"]) // members or len(ORDER)]
+
+
 def _ensemble_part(
     bundle: Bundle,
     pixels: Floats,
     cloud: NDArray[np.bool_],
     features: pd.DataFrame,
-    no_data: bool,
+    asked: tuple[int, ...],
 ) -> dict[str, Any]:
     """What the ensemble saw in one tile and what its votes weigh, as fields of the explanation."""
-    if no_data:
+    if not asked:
         return {
             "statistics": np.full(len(bundle.members), np.nan, np.float32),
             "picture": np.full((len(bundle.members), len(VIEWS)), np.nan, np.float32),
@@ -211,7 +220,7 @@ def _ensemble_part(
             calibrated_for=name if name in bundle.calibration else COMPLETE,
             calibration=bundle.calibration_of(name),
             filter_odds=float(log_odds(bundle.prefilter.score(features))[0]),
-            votes_odds=float((statistics[:, None] + picture).mean()),
+            votes_odds=float((statistics[:, None] + picture[:, asked]).mean()),
         ),
     }
 

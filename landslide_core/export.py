@@ -25,10 +25,10 @@ from landslide_core.contract import IR_VERSION, LEAST, MOST, OPSET, metadata
 from landslide_core.detect import LEAST_VALID
 from landslide_core.ensemble import VIEWS, Member, cast_votes, heat_map, view
 from landslide_core.errors import BundleError, CannotWrite
+from landslide_core.folder import refuse_existing
 from landslide_core.moments import moments
 from landslide_core.network import HEAT, LandslideFPN
 from landslide_core.preprocess import CLOUD_RED, cloud_by_brightness, model_input
-from landslide_core.runs import refuse_existing
 
 if TYPE_CHECKING:
     from onnx import ModelProto

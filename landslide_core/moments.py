@@ -1,4 +1,4 @@
-"""A tile's plain statistics, computed inside the network, and their even spread.
+"""A tile's plain statistics, computed inside the network.
 
 Convolutions would need far more examples than there are to learn how much a tile's statistics
 say, so the network is handed them: eight numbers of every band, change and index, and contrasts
@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from landslide_core.bands import ADDED, BANDS, OPTICAL
 
@@ -127,36 +127,3 @@ def _layers(inputs: Tensor) -> tuple[Tensor, Tensor]:
 def _normalised(one: Tensor, other: Tensor) -> Tensor:
     """Normalised difference of two levels, held to ±1 where their sum comes near 0."""
     return ((one - other) / (one + other).clamp(min=50.0)).clamp(-1, 1)
-
-
-class Spread(nn.Module):
-    """Statistics -> scores of an even, normal spread, by quantiles of the training tiles.
-
-    Outliers of backscatter and cloud would otherwise rule a network of sums. Piecewise linear
-    between quantiles; what is not known becomes 0, the median.
-    """
-
-    knots: Tensor  # (COUNT, 17)
-    levels: Tensor  # (17,)
-
-    def __init__(self, count: int = COUNT, knots: int = 17) -> None:
-        super().__init__()
-        self.register_buffer("knots", torch.linspace(-1, 1, knots).repeat(count, 1))
-        inner = (torch.arange(1, knots - 1) - 0.5) / (knots - 2)
-        shares = torch.cat([torch.tensor([0.001]), inner, torch.tensor([0.999])])
-        self.register_buffer("levels", torch.special.ndtri(shares))
-        self.shares: Sequence[float] = shares.tolist()
-
-    def fit(self, statistics: Tensor, known: Tensor) -> None:
-        """Take the quantiles of known statistics (N, COUNT)."""
-        wanted = torch.tensor(self.shares, dtype=statistics.dtype)
-        for i in range(statistics.shape[1]):
-            column = statistics[known[:, i] > 0, i]
-            if len(column):
-                self.knots[i] = torch.quantile(column, wanted)
-
-    def forward(self, statistics: Tensor, known: Tensor) -> Tensor:
-        """Scores (N, COUNT), ±3.1 at most."""
-        start, width = self.knots[:, :-1], self.knots.diff(dim=1).clamp(min=1e-6)
-        inside = ((statistics[..., None] - start) / width).clamp(0, 1)  # (N, COUNT, knots − 1)
-        return (self.levels[0] + (inside * self.levels.diff()).sum(dim=2)) * known

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from landslide_core.bands import ASCENDING_CHANNELS, DESCENDING_CHANNELS, OPTICAL_CHANNELS
-from landslide_core.moments import COUNT, Spread, moments
+from landslide_core.moments import COUNT, moments
+from landslide_core.voices import Voices, VoiceShape
 
 BRANCHES: Final = (OPTICAL_CHANNELS, DESCENDING_CHANNELS, ASCENDING_CHANNELS)
 HEAT: Final = 32  # cells a side of the heat map, 2×2 pixels each
-_HOTTEST = 8  # cells (0.32 ha) whose mean stands for the hottest part of a tile
-_FAR = 10.0  # standard deviations; clouds and corner reflectors lie further out and say no more
+HOTTEST: Final = 8  # cells (0.32 ha) whose mean stands for the hottest part of a tile
+# Standard deviations; clouds and corner reflectors lie further out and say no more.
+FAR: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class NetworkOptions:
     voice: int = 128  # their width
     voice_dropout: float = 0.3
 
+    @property
+    def voice_shape(self) -> VoiceShape:
+        """Number and size of the small networks on the tile's statistics."""
+        return VoiceShape(self.voices, self.voice, self.voice_dropout)
+
 
 class Look(NamedTuple):
     """What a network sees in N tiles, as log-odds."""
@@ -46,38 +53,6 @@ def _conv(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Seq
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
-
-
-class Statistics(nn.Module):
-    """Several small networks on a tile's statistics, computed side by side; their mean log-odds."""
-
-    def __init__(self, options: NetworkOptions) -> None:
-        super().__init__()
-        self.voices, self.width = options.voices, options.voice
-        self.spread = Spread()
-        widths = (COUNT, options.voice, options.voice, 1)
-        self.weights = nn.ParameterList(
-            torch.randn(options.voices, a, b) / a**0.5 for a, b in pairwise(widths)
-        )
-        self.bias = nn.Parameter(torch.zeros(options.voices, 1))
-        self.norms = nn.ModuleList(
-            nn.BatchNorm1d(options.voices * options.voice) for _ in widths[1:-1]
-        )
-        self.dropout = nn.Dropout(options.voice_dropout)
-
-    def each(self, scores: Tensor) -> Tensor:
-        """Log-odds of every voice (voices, N) from evenly spread statistics (voices, N, COUNT)."""
-        x = scores
-        for weight, norm in zip(self.weights, self.norms, strict=False):
-            x = torch.bmm(x, weight).transpose(0, 1).flatten(1)  # (N, voices · width)
-            x = self.dropout(functional.relu(norm(x)))
-            x = x.unflatten(1, (self.voices, self.width)).transpose(0, 1)
-        return torch.bmm(x, self.weights[-1])[:, :, 0] + self.bias
-
-    def forward(self, statistics: Tensor, known: Tensor) -> Tensor:
-        """Mean log-odds (N,) from `moments.moments`."""
-        scores = self.spread(statistics, known)
-        return self.each(scores.expand(self.voices, -1, -1)).mean(dim=0)
 
 
 class Picture(nn.Module):
@@ -105,7 +80,7 @@ class Picture(nn.Module):
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Log-odds (N,) and heat map (N, 32, 32)."""
-        x = inputs.clamp(-_FAR, _FAR)
+        x = inputs.clamp(-FAR, FAR)
         seen = [branch(x[:, s]) for branch, s in zip(self.branches, BRANCHES, strict=True)]
         levels = [torch.cat(seen, dim=1)]  # C2 (N, 48, 32, 32)
         for stage in self.trunk:
@@ -121,7 +96,7 @@ class Picture(nn.Module):
             pooled += [fused.mean(dim=(2, 3)), fused.amax(dim=(2, 3))]
         heat = self.heat(fused)[:, 0]
         cells = heat.flatten(1)
-        pooled += [cells.topk(_HOTTEST, dim=1).values.mean(dim=1, keepdim=True)]
+        pooled += [cells.topk(HOTTEST, dim=1).values.mean(dim=1, keepdim=True)]
         pooled += [cells.mean(dim=1, keepdim=True)]
         return self.answer(self.head(torch.cat(pooled, dim=1)))[:, 0], heat
 
@@ -134,7 +109,7 @@ class LandslideFPN(nn.Module):
 
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
-        self.statistics = Statistics(options)
+        self.statistics = Voices(COUNT, options.voice_shape)
         self.picture = Picture(options)
         # Channels last: convolutions run about twice as fast on CPUs and tensor cores.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

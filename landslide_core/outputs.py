@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import geopandas
 import numpy as np
+import pyogrio
 import rasterio
 import shapely
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from landslide_core.errors import CannotWrite
 from landslide_core.grid import Grid
 from landslide_core.pixels import GDAL_OPTIONS
 
+_UNDATED: Final = "2000-01-01T00:00:00.000Z"
 VERDICT_NO_DATA: Final = 255  # in verdict.tif; codes 0.. are indices into VERDICTS
 # Told apart with any colour vision, and darker in the order of alarm: at least 8 L* a step.
 VERDICT_COLOURS: Final[dict[str, str]] = {
@@ -36,7 +38,9 @@ def tile_table(grid: Grid, detections: Detections) -> geopandas.GeoDataFrame:
     """One row a tile, in EPSG:4326: position, verdict, scores, each member's mean vote."""
     tiling, tiles = detections.tiling, detections.tiles
     rows, cols = np.divmod(np.arange(len(tiling)), tiling.cols)
-    members = tiles.votes.mean(axis=2)  # (N, members)
+    asked = tiles.votes_cast > 0
+    members = np.full((len(tiling), tiles.votes.shape[1]), np.nan, np.float32)
+    members[asked] = np.nanmean(tiles.votes[asked], axis=2)
     columns: dict[str, Any] = {
         "tile_id": np.arange(len(tiling)),
         "row": rows,
@@ -46,6 +50,7 @@ def tile_table(grid: Grid, detections: Detections) -> geopandas.GeoDataFrame:
         "says_landslide": tiles.says_landslide,
         "spread": tiles.spread,
         "agreement": tiles.agreement,
+        "votes_cast": tiles.votes_cast,
         "filter_score": tiles.filter_score,
         "cloud_fraction": tiles.cloud_fraction,
         "valid_fraction": tiles.valid_fraction,
@@ -70,7 +75,12 @@ def write_tiles(tiles: geopandas.GeoDataFrame, folder: Path) -> list[Path]:
     """Write tiles.parquet (GeoParquet) and tiles.gpkg (layer "tiles")."""
     parquet, package = folder / "tiles.parquet", folder / "tiles.gpkg"
     tiles.to_parquet(parquet, index=False)
-    tiles.to_file(package, layer="tiles", driver="GPKG")
+    # The package notes when it was written; the same results shall be the same bytes.
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _UNDATED})
+    try:
+        tiles.to_file(package, layer="tiles", driver="GPKG")
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
     return [parquet, package]
 
 

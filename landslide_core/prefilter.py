@@ -1,54 +1,51 @@
 """Stage 1, the negative filter: drops obvious non-landslide tiles, keeps nearly every landslide.
 
-A tile is dropped when its score is under the threshold of its *input combination*: which of
-the visible bands, near infrared, the two passes and their pre-event dates it has. Others (half a
-band group missing, say) are never dropped: no recall was measured there.
+XGBoost's trees and small networks judge the same hand-crafted features; they err differently, so
+the mean of their log-odds ranks better than either. A tile is dropped when its score is under the
+threshold of its *input combination*: which of the visible bands, near infrared, the two passes and
+their pre-event dates it has. Others (half a band group missing, say) are never dropped: no recall
+was measured there.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
+import torch
 import xgboost
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
 
-from landslide_core.combinations import COMBINATIONS, blank, combination_of
+from landslide_core.combinations import combination_of
+from landslide_core.voices import Voices
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class FilterOptions:
-    """How the filter is fitted."""
-
-    target_recall: float = 0.995  # share of landslide tiles that must pass, on inner folds
-    rounds: int = 600
-    learning_rate: float = 0.04
-    max_depth: int = 5
-    subsample: float = 0.7
-    columns_per_tree: float = 0.1
-    blanked_copies: int = 1  # of every row, with whole input groups missing
-    blanked_weight: float = 0.3  # of such a copy beside its complete row
-    inner_folds: int = 8
-    repeats: int = 2  # of the inner folds; one split's luck should not set the threshold
-    threads: int = 1
-    seed: int = 0
+_CHUNK: Final = 512  # tiles whose features are spread at once: bounds memory
+_STEPS: Final = 64  # of the path along which the networks' reasons are added up
 
 
 @dataclass(frozen=True)
 class Prefilter:
-    """A fitted filter: its trees, its feature names and a threshold per input combination."""
+    """A fitted filter: trees and voices, their feature names, a threshold per combination."""
 
     booster: xgboost.Booster
+    voices: Voices  # evaluation mode, double precision: a score is the same in any batch
     features: tuple[str, ...]
     thresholds: Mapping[str, float]
 
+    def log_odds(self, features: pd.DataFrame) -> Doubles:
+        """Log-odds of a landslide by the features alone, (N,): mean of trees and voices."""
+        matrix = features[list(self.features)].to_numpy(np.float32)
+        trees = self.booster.inplace_predict(matrix, predict_type="margin")
+        return (trees.astype(np.float64) + self._heard(matrix)) / 2
+
     def score(self, features: pd.DataFrame) -> Floats:
         """Probability of a landslide by the features alone, (N,) in 0..1."""
-        matrix = features[list(self.features)].to_numpy(np.float32)
-        return np.asarray(self.booster.inplace_predict(matrix), np.float32)
+        return np.asarray(1 / (1 + np.exp(-self.log_odds(features))), np.float32)
 
     def threshold(self, features: pd.DataFrame) -> Floats:
         """Threshold of each tile's input combination (N,); −inf where none was fitted."""
@@ -58,90 +55,43 @@ class Prefilter:
     def contributions(self, features: pd.DataFrame) -> tuple[Floats, float]:
         """Each feature's share of the score's log-odds, (N, features), and the bias.
 
-        XGBoost's own exact tree SHAP (Lundberg et al. 2018): shares and bias add up to the
-        log-odds of the score.
+        Of the trees: XGBoost's own exact tree SHAP (Lundberg et al. 2018). Of the voices:
+        integrated gradients from the median tile (Sundararajan et al. 2017). Shares and bias add
+        up to the log-odds of the score.
         """
-        matrix = xgboost.DMatrix(features[list(self.features)].to_numpy(np.float32))
-        shares = self.booster.predict(matrix, pred_contribs=True)
-        return shares[:, :-1], float(shares[0, -1])
+        matrix = features[list(self.features)].to_numpy(np.float32)
+        trees = self.booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
+        voices, start = self._reasons(matrix)
+        shares = (trees[:, :-1] + voices) / 2
+        return shares.astype(np.float32), (float(trees[0, -1]) + start) / 2
 
-
-def fit_prefilter(
-    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions
-) -> Prefilter:
-    """Fit the trees on all rows given, the thresholds on inner out-of-fold scores of them."""
-    return fit_with_scores(features, labels, options)[0]
-
-
-def fit_with_scores(
-    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions
-) -> tuple[Prefilter, dict[str, NDArray[np.float64]]]:
-    """Fit a filter; also its inner out-of-fold scores (N,) under every input combination."""
-    thresholds: dict[str, list[float]] = {name: [] for name in COMBINATIONS}
-    scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in COMBINATIONS}
-    for repeat in range(options.repeats):
-        for name, column in _inner_scores(features, labels, options, options.seed + repeat).items():
-            scores[name].append(column)
-            thresholds[name].append(recall_threshold(column[labels == 1], options.target_recall))
-    prefilter = Prefilter(
-        booster=_fit_trees(features, labels, options, options.seed),
-        features=tuple(features.columns),
-        thresholds={name: _geometric_mean(values) for name, values in thresholds.items()},
-    )
-    return prefilter, {name: np.mean(columns, axis=0) for name, columns in scores.items()}
-
-
-def _geometric_mean(values: list[float]) -> float:
-    return float(np.exp(np.mean(np.log(values))))
-
-
-def recall_threshold(positives: NDArray[np.floating], target: float) -> float:
-    """The largest threshold that keeps the target share of the positives' scores."""
-    ranked = np.sort(positives)
-    may_drop = int(np.floor((1 - target) * len(ranked) + 1e-9))
-    return float(ranked[may_drop])
-
-
-def _inner_scores(
-    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions, seed: int
-) -> dict[str, NDArray[np.float64]]:
-    """Out-of-fold scores of every row under every input combination."""
-    scores = {name: np.zeros(len(labels)) for name in COMBINATIONS}
-    folds = StratifiedKFold(options.inner_folds, shuffle=True, random_state=seed)
-    for fitted, held in folds.split(features, labels):
-        booster = _fit_trees(features.iloc[fitted], labels[fitted], options, seed)
-        for name, column in scores.items():
-            rows = blank(features.iloc[held], name).to_numpy(np.float32)
-            column[held] = booster.inplace_predict(rows)
-    return scores
-
-
-def _fit_trees(
-    features: pd.DataFrame, labels: NDArray[np.int_], options: FilterOptions, seed: int
-) -> xgboost.Booster:
-    rng = np.random.default_rng(seed)
-    parts = [features]
-    for _ in range(options.blanked_copies):
-        chosen = rng.integers(1, len(COMBINATIONS), len(features))
-        parts += [
-            blank(features[chosen == i], name)
-            for i, name in enumerate(COMBINATIONS)
-            if (chosen == i).any()
+    @torch.inference_mode()
+    def _heard(self, matrix: Floats) -> Doubles:
+        """Mean log-odds of the voices, (N,)."""
+        starts = range(0, len(matrix), _CHUNK)
+        parts = [
+            self.voices(*known_features(matrix[i : i + _CHUNK], torch.float64)) for i in starts
         ]
-    rows = pd.concat(parts)
-    targets = pd.concat([pd.Series(labels, index=features.index).loc[part.index] for part in parts])
-    weights = np.full(len(rows), options.blanked_weight)
-    weights[: len(features)] = 1.0
-    matrix = xgboost.DMatrix(rows.to_numpy(np.float32), targets.to_numpy(), weight=weights)
-    settings = {
-        "objective": "binary:logistic",
-        "learning_rate": options.learning_rate,
-        "max_depth": options.max_depth,
-        "min_child_weight": 2,
-        "subsample": options.subsample,
-        "colsample_bytree": options.columns_per_tree,
-        "tree_method": "hist",
-        "nthread": options.threads,
-        "seed": seed,
-    }
-    return xgboost.train(settings, matrix, options.rounds)
+        return torch.cat(parts).numpy() if parts else np.zeros(0)
+
+    def _reasons(self, matrix: Floats) -> tuple[Doubles, float]:
+        """Each feature's share of the voices' log-odds, and theirs for the median tile."""
+        with torch.no_grad():
+            scores = self.voices.spread(*known_features(matrix, torch.float64))
+            ends = self.voices.of_scores(torch.cat([torch.zeros_like(scores[:1]), scores]))
+        slopes = torch.zeros_like(scores)
+        for step in range(_STEPS):
+            place = (scores * ((step + 0.5) / _STEPS)).requires_grad_()
+            slopes += torch.autograd.grad(self.voices.of_scores(place).sum(), place)[0]
+        shares = scores * slopes / _STEPS
+        # What the steps miss of the whole way is given to the features by their weight.
+        missed = ends[1:] - ends[0] - shares.sum(dim=1)
+        weight = shares.abs() / shares.abs().sum(dim=1, keepdim=True).clamp(min=1e-12)
+        return (shares + weight * missed[:, None]).numpy(), float(ends[0])
+
+
+def known_features(matrix: Floats, kind: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Features (N, features) with 0 for what is missing, and 1 where they are known."""
+    known = np.isfinite(matrix)
+    values = torch.from_numpy(np.where(known, matrix, np.float32(0)))
+    return values.to(kind), torch.from_numpy(known).to(kind)

@@ -1,103 +1,55 @@
-"""A run on disk: a folder written whole or not at all, and read back."""
+"""Making a run: planned, judged part by part, gone on with after any crash."""
 
-import hashlib
 import json
-import platform
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from errno import EEXIST, ENOSPC, ENOTDIR, ENOTEMPTY
-from functools import cached_property
-from importlib.metadata import version
+from errno import ENOSPC
 from pathlib import Path
-from tempfile import mkdtemp
 from time import perf_counter
 from typing import Any, Final
 
-import geopandas
 import numpy as np
-import rasterio
 import torch
-from affine import Affine
-from odc.geo.geobox import GeoBox
 from pyogrio.errors import DataSourceError
+from rasterio.errors import RasterioError
 
-from landslide_core.bands import RADAR_ROLES, TILE
-from landslide_core.bundle import Bundle, load_bundle
-from landslide_core.detect import VERDICTS, Detections, Progress, detect
+from landslide_core.bundle import Bundle
+from landslide_core.detect import VERDICTS, Detections, Judgement, Progress
+from landslide_core.engine import DEFAULT_MEMORY, Account, Pace, Stop, Stream, stream_parts
 from landslide_core.errors import CannotWrite, NoDevice, NoSpace, RunBusy, RunDamaged
+from landslide_core.folder import (
+    BEGINNING,
+    FILES,
+    PARTS,
+    RECORD,
+    Run,
+    damages,
+    open_run,
+    refuse_existing,
+)
 from landslide_core.grid import Grid
+from landslide_core.lock import held
 from landslide_core.outputs import tile_table, write_rasters, write_tiles
+from landslide_core.panel import Panel, panel_of
+from landslide_core.parts import Part, PartStore, parts_of, sha256_of, write_durably
+from landslide_core.plan import (
+    PLAN,
+    RunOptions,
+    describe,
+    file_records,
+    grid_record,
+    inputs_of,
+    read_plan,
+    tiling_of,
+)
 from landslide_core.readers.inputs import SceneInputs, open_scene
 from landslide_core.scene import Scene
 
-# Beside the package in a checkout, wherever the command is called from.
-DEFAULT_BUNDLE: Final = Path(__file__).parents[1] / "models" / "default"
-_RECORD: Final = (
-    *("created", "simulated", "inputs", "given", "grid", "stride", "decisions", "warnings"),
-    *("missing_bands", "versions", "bundle", "thresholds", "counts", "seconds", "device"),
-)
-OUTPUTS: Final = (
-    "tiles.parquet",
-    "tiles.gpkg",
-    "probability.tif",
-    "spread.tif",
-    "verdict.tif",
-    "run.json",
-)
-_PACKAGES: Final = ("landslide", "torch", "xgboost-cpu", "rasterio", "odc-geo", "numpy")
 _BYTES_PER_PIXEL: Final = 3  # what a run may take on disk, all files and the copies in the making
 _BYTES_BESIDE: Final = 20_000_000
 _BYTES_FULL: Final = 1_000_000  # free, under which a failed write is put down to a full disk
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a scene is judged."""
-
-    bundle: Path = DEFAULT_BUNDLE
-    stride: int = TILE
-    device: str = "auto"  # auto, cpu or cuda
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run folder."""
-
-    folder: Path
-    meta: dict[str, Any]  # run.json
-
-    @cached_property
-    def tiles(self) -> geopandas.GeoDataFrame:
-        """The tile table, EPSG:4326. Raises RunDamaged."""
-        try:
-            return geopandas.read_parquet(self.folder / "tiles.parquet")
-        except (OSError, ValueError) as error:
-            raise RunDamaged(
-                f"{self.folder}/tiles.parquet does not read ({error}). Run the detection again."
-            ) from error
-
-    @property
-    def bundle_path(self) -> Path:
-        """Where the bundle lay when the run was made."""
-        return Path(self.meta["bundle"]["path"])
-
-    def grid(self) -> Grid:
-        """The scene's grid."""
-        found = self.meta["grid"]
-        shape = (found["height"], found["width"])
-        return Grid(GeoBox(shape, Affine(*found["transform"]), found["crs"]))
-
-    def inputs(self) -> SceneInputs:
-        """The inputs the run was made from, as they were given."""
-        given = self.meta["given"]
-        paths = {role: tuple(Path(p) for p in given[role]) for role in ("s2", *RADAR_ROLES)}
-        named = given["s2_bands"]
-        return SceneInputs(
-            **paths, s2_bands=tuple(named) if named else None, s2_offset=given["s2_offset"]
-        )
 
 
 def resolve_device(name: str) -> torch.device:
@@ -113,109 +65,172 @@ def resolve_device(name: str) -> torch.device:
 
 
 def predict_scene(
-    inputs: SceneInputs, options: RunOptions, out: Path, progress: Progress | None = None
+    inputs: SceneInputs,
+    options: RunOptions,
+    out: Path,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
 ) -> Run:
-    """Judge a scene and write its run folder, whole or not at all.
+    """Judge a scene into a new run folder.
 
-    Raises SceneError, BundleError, RunBusy where the folder is there already, NoSpace.
+    Nothing is written where inputs or options are unfit; from then on what is done stays, and
+    `resume_run` goes on with it. Raises SceneError, BundleError, RunBusy where the folder is
+    there already, NoSpace, NoMemory, RunStopped.
     """
     refuse_existing(out)
     started = perf_counter()
-    bundle = load_bundle(options.bundle)
+    panel = panel_of(options.bundle, options.backend, resolve_device(options.device))
+    pace = Pace.of(options.memory or DEFAULT_MEMORY, options.workers)
     scene = open_scene(inputs)
     opened = perf_counter() - started
     _check_space(out, scene.grid)
-    device = resolve_device(options.device)
-    inputs_read = _file_records(scene, progress)
-    with _written_whole(out) as folder:
-        detections = detect(scene, bundle, device, options.stride, progress)
-        begun = perf_counter()
-        if progress:
-            progress("write", 0, len(detections.tiling))
-        write_tiles(tile_table(scene.grid, detections), folder)
-        write_rasters(scene.grid, detections, folder)
-        seconds = {"open": opened, **detections.seconds, "write": perf_counter() - begun}
-        meta = _describe(inputs, options, scene, bundle, detections)
-        meta["inputs"] = inputs_read
-        meta["seconds"] = {stage: round(value, 3) for stage, value in seconds.items()}
-        meta["device"] = str(device)
-        (folder / "run.json").write_text(json.dumps(meta, indent=1) + "\n")
-        if progress:
-            progress("write", len(detections.tiling), len(detections.tiling))
-    return Run(out, meta)
+    plan = describe(inputs, options, scene, panel.bundle, panel.backend.name, progress)
+    _begin(out, plan)
+    with _space_told(out), _writing(out):
+        return _make(out, plan, _stream(scene, plan, panel, pace, opened), panel, progress, stop)
 
 
-def _describe(
-    inputs: SceneInputs,
-    options: RunOptions,
+def resume_run(
+    folder: Path,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    memory: int | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+) -> Run:
+    """Go on with a run that was interrupted; it ends as if it had not been.
+
+    Parts that are missing or damaged are judged again; a finished run whose parts and files are
+    whole is left as it is. Raises RunDamaged where inputs or bundle are no longer those of the
+    plan, RunBusy where somebody is writing the run.
+    """
+    plan = read_plan(folder)
+    with _space_told(folder), _writing(folder):
+        if not damages(folder):
+            return open_run(folder)
+        started = perf_counter()
+        where = resolve_device(device)
+        panel = panel_of(Path(plan["bundle"]["path"]), plan["backend"], where)
+        scene = open_scene(inputs_of(plan))
+        _check_same(folder, plan, scene, panel.bundle, progress)
+        pace = Pace.of(memory or DEFAULT_MEMORY, workers)
+        stream = _stream(scene, plan, panel, pace, perf_counter() - started)
+        return _make(folder, plan, stream, panel, progress, stop)
+
+
+def _stream(scene: Scene, plan: dict[str, Any], panel: Panel, pace: Pace, opened: float) -> Stream:
+    account = Account()
+    account.add(0, {"open": opened, "read": 0.0, "filter": 0.0, "ensemble": 0.0})
+    return Stream(scene, tiling_of(plan), panel.bundle, panel.ask, pace, account)
+
+
+def _begin(out: Path, plan: dict[str, Any]) -> None:
+    """Make the run folder with its plan; of two that begin under one name, one is refused."""
+    beside = out / f"{BEGINNING}{os.getpid()}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_durably(beside, json.dumps(plan, indent=1))
+        os.link(beside, out / PLAN)  # fails where there is a plan
+        beside.unlink()
+    except FileExistsError as error:
+        beside.unlink(missing_ok=True)
+        raise RunBusy(
+            f"{out} was begun by somebody else meanwhile. Choose another --out."
+        ) from error
+    except OSError as error:
+        if error.errno == ENOSPC:
+            shutil.rmtree(out, ignore_errors=True)
+            raise NoSpace(_full(out, "nothing was kept")) from error
+        raise CannotWrite(
+            f"{out} cannot be written ({error.strerror}). Choose another --out."
+        ) from error
+
+
+def _make(
+    folder: Path,
+    plan: dict[str, Any],
+    stream: Stream,
+    panel: Panel,
+    progress: Progress | None,
+    stop: Stop | None,
+) -> Run:
+    """Judge the parts that are not done, then write the results."""
+    store = PartStore(folder / PARTS)
+    parts = parts_of(stream.tiling)
+    (folder / RECORD).unlink(missing_ok=True)  # not finished until it is there again
+    todo = [part for part in parts if store.damage(part)]
+    before = len(stream.tiling) - sum(map(len, todo))
+
+    def tell() -> None:
+        if progress:
+            progress("detect", before + stream.account.tiles, len(stream.tiling))
+
+    tell()
+    for part, judgement in stream_parts(stream, todo, tell, stop):
+        store.write(part, judgement)
+    told = {**plan, "device": str(panel.device), "warnings": plan["warnings"] + panel.notes}
+    return _finish(folder, told, stream, parts, progress)
+
+
+def _finish(
+    folder: Path, told: dict[str, Any], stream: Stream, parts: list[Part], progress: Progress | None
+) -> Run:
+    """Write the results of all parts; the record comes last and makes the run a finished one."""
+    begun = perf_counter()
+    tiling, store = stream.tiling, PartStore(folder / PARTS)
+    if progress:
+        progress("write", 0, len(tiling))
+    tiles = Judgement.room_for(len(tiling), len(stream.bundle.members))
+    for part in parts:
+        tiles.scatter(part.places(tiling), store.read(part))
+    detections = Detections(tiling, tiles)
+    making = folder / PARTS / "making"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    write_tiles(tile_table(stream.scene.grid, detections), making)
+    write_rasters(stream.scene.grid, detections, making)
+    hashes = {name: sha256_of(making / name) for name in FILES}
+    for name in FILES:
+        (making / name).replace(folder / name)
+    making.rmdir()
+    codes = np.bincount(tiles.verdict, minlength=len(VERDICTS))
+    seconds = {**stream.account.seconds, "write": perf_counter() - begun}
+    meta = {
+        **told,
+        "counts": {name: int(codes[code]) for code, name in enumerate(VERDICTS)},
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "sha256": hashes,
+    }
+    write_durably(folder / RECORD, json.dumps(meta, indent=1))
+    if progress:
+        progress("write", len(tiling), len(tiling))
+    return Run(folder, meta)
+
+
+def _check_same(
+    folder: Path,
+    plan: dict[str, Any],
     scene: Scene,
     bundle: Bundle,
-    detections: Detections,
-) -> dict[str, Any]:
-    """Everything a reader of the run needs to trust it or to repeat it."""
-    codes = np.bincount(detections.tiles.verdict, minlength=len(VERDICTS))
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "simulated": is_simulated(scene),
-        "given": {
-            **{
-                role: [str(Path(p).resolve()) for p in paths]
-                for role, paths in asdict(inputs).items()
-                if role in ("s2", *RADAR_ROLES)
-            },
-            "s2_bands": inputs.s2_bands,
-            "s2_offset": inputs.s2_offset,
-        },
-        "grid": {
-            "crs": scene.grid.crs,
-            "transform": list(scene.grid.transform)[:6],
-            "height": scene.grid.height,
-            "width": scene.grid.width,
-        },
-        "stride": options.stride,
-        "decisions": [asdict(decision) for decision in scene.decisions],
-        "warnings": list(scene.warnings),
-        "missing_bands": list(scene.missing),
-        "versions": {
-            "python": platform.python_version(),
-            "gdal": rasterio.__gdal_version__,
-            **{name: version(name) for name in _PACKAGES},
-        },
-        "bundle": {
-            "name": bundle.name,
-            "path": str(bundle.path.resolve()),
-            "sha256": bundle.sha256,
-        },
-        "thresholds": {
-            "filter": dict(bundle.prefilter.thresholds),
-            "members": [member.threshold for member in bundle.members],
-        },
-        "calibration": {name: asdict(found) for name, found in bundle.calibration.items()},
-        "counts": {name: int(codes[code]) for code, name in enumerate(VERDICTS)},
-    }
-
-
-def _file_records(scene: Scene, progress: Progress | None) -> list[dict[str, Any]]:
-    """Role, path, SHA-256 and size of every file read."""
-    records = []
-    for i, (role, name) in enumerate(scene.inputs):
-        path = Path(name)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = path.stat().st_size
-        records.append({"role": role, "path": str(path.resolve()), "sha256": digest, "bytes": size})
-        if progress:
-            progress("checksums", i + 1, len(scene.inputs))
-    return records
-
-
-def is_simulated(scene: Scene) -> bool:
-    """Whether any file of a scene says of itself that it was simulated."""
-    for _, path in scene.inputs:
-        with rasterio.open(path) as raster:
-            if "SIMULATED" in raster.tags():
-                return True
-    return False
+    progress: Progress | None,
+) -> None:
+    """Raise RunDamaged unless inputs and bundle are those the run was begun with."""
+    if bundle.sha256 != plan["bundle"]["sha256"]:
+        raise RunDamaged(
+            f"The bundle at {bundle.path} is not the one that {folder} was begun with. Put that "
+            "one back, or run the detection again."
+        )
+    changed = [
+        now["path"]
+        for now, then in zip(file_records(scene, progress), plan["inputs"], strict=False)
+        if now != then
+    ]
+    if changed or grid_record(scene.grid) != plan["grid"]:
+        what = changed[0] if changed else "The scene's grid"
+        raise RunDamaged(
+            f"{what} has changed since {folder} was begun. Put the old file back, or run the "
+            "detection again."
+        )
 
 
 def _check_space(out: Path, grid: Grid) -> None:
@@ -230,67 +245,25 @@ def _check_space(out: Path, grid: Grid) -> None:
 
 
 @contextmanager
-def _written_whole(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name only when everything in it is written."""
-    out = out.resolve()
+def _writing(folder: Path) -> Iterator[None]:
+    """Be the run's one writer."""
+    (folder / PARTS).mkdir(exist_ok=True)
+    with held(folder / PARTS, str(folder)):
+        yield
+
+
+@contextmanager
+def _space_told(folder: Path) -> Iterator[None]:
+    """Turn a full disk into its one line; what is done stays."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own: two runs started under one name must not share a folder.
-        partial = Path(mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
-    except OSError as error:
-        raise CannotWrite(
-            f"{out} cannot be written ({error.strerror}). Choose another --out."
-        ) from error
-    try:
-        yield partial
-        partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
-        if out.is_dir():
-            out.rmdir()  # it was empty when the run began
-        partial.rename(out)
-    except (OSError, DataSourceError) as error:
-        number = getattr(error, "errno", None)
-        if number in (ENOTEMPTY, EEXIST, ENOTDIR):
-            raise RunBusy(f"{out} was written by somebody else meanwhile.") from error
-        if number == ENOSPC or shutil.disk_usage(out.parent).free < _BYTES_FULL:
-            raise NoSpace(
-                f"The disk filled up while writing {out}; nothing was kept. Free some space or "
-                "choose another --out."
-            ) from error
+        yield
+    except (OSError, DataSourceError, RasterioError) as error:
+        full = shutil.disk_usage(folder).free < _BYTES_FULL
+        if getattr(error, "errno", None) == ENOSPC or full:
+            kept = f"what was done is kept: `landslide resume {folder}` goes on with it"
+            raise NoSpace(_full(folder, kept)) from error
         raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def refuse_existing(out: Path) -> None:
-    """Raise RunBusy where results would overwrite something; an empty folder is nothing."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise RunBusy(
-            f"{out} exists already; results are written to a new place. Choose another --out or "
-            "remove it first."
-        )
-
-
-def open_run(folder: Path) -> Run:
-    """Read a finished run. Raises RunDamaged naming what is missing."""
-    absent = [name for name in OUTPUTS if not (folder / name).is_file()]
-    if absent:
-        raise RunDamaged(
-            f"{folder} is no finished run: {', '.join(absent)} missing. Run the detection again."
-        )
-    try:
-        meta = json.loads((folder / "run.json").read_text())
-        lacking = [key for key in _RECORD if key not in meta]
-    except (ValueError, TypeError) as error:
-        raise RunDamaged(
-            f"{folder}/run.json does not read ({error}). Run the detection again."
-        ) from error
-    if lacking:
-        raise RunDamaged(f"{folder}/run.json lacks {', '.join(lacking)}. Run the detection again.")
-    return Run(folder, meta)
-
-
-def list_runs(folder: Path) -> list[Path]:
-    """Finished runs in a folder, newest first."""
-    # A dot before its name marks a folder still being written.
-    found = [p.parent for p in folder.glob("*/run.json") if not p.parent.name.startswith(".")]
-    return sorted(found, key=lambda path: (path / "run.json").stat().st_mtime, reverse=True)
+def _full(out: Path, kept: str) -> str:
+    return f"The disk filled up while writing {out}; {kept}. Free some space first."

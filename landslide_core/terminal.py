@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from enum import StrEnum
 from math import isnan
 from pathlib import Path
+from re import fullmatch
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from landslide_core.errors import NoMemory
 
 app = typer.Typer(
     help="Detect landslides in Sentinel-2 and Sentinel-1 scenes.",
@@ -29,9 +32,50 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Stride(StrEnum):
+    """Pixels from one tile to the next."""
+
+    whole = "64"
+    half = "32"
+
+
+class BackendKind(StrEnum):
+    """What computes the networks; auto is the fastest that is installed."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+    openvino = "openvino"
+
+
+Files = Annotated[list[Path], typer.Option(help="Repeatable: one file a band or polarisation.")]
+StackBands = Annotated[
+    str | None, typer.Option(help="Band names of an unnamed stack: B02,B03,B04,B08.")
+]
+Offset = Annotated[
+    float | None, typer.Option(help="Number to add to optical values, e.g. -1000 or 0.")
+]
+StrideName = Annotated[Stride, typer.Option(help="Pixels from tile to tile.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 BundleFolder = Annotated[Path, typer.Option("--bundle", help="Folder of the model bundle.")]
 DeviceName = Annotated[Device, typer.Option(help="Where the networks run.")]
+BackendName = Annotated[BackendKind, typer.Option("--backend", help="What computes the votes.")]
+MemoryLimit = Annotated[
+    str | None, typer.Option("--memory", help="Memory the run may take: 1500M, 4G.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Parts under way at once; as many as cores by itself.")
+]
+
+
+def bytes_of(size: str | None) -> int | None:
+    """The number of bytes in a size like 1500M or 4G. Raises NoMemory for anything else."""
+    if size is None:
+        return None
+    match = fullmatch(r"(\d+(?:\.\d+)?)([MG])B?", size.strip().upper())
+    if not match:
+        raise NoMemory(f"{size!r} is no size; one like 1500M or 4G is needed. Correct --memory.")
+    return int(float(match[1]) * {"M": 1e6, "G": 1e9}[match[2]])
 
 
 def say(line: str) -> None:

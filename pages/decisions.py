@@ -4,8 +4,8 @@ import streamlit as st
 
 from landslide_core.errors import LandslideError
 from landslide_core.explain import TileExplanation
+from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
-from landslide_core.runs import Run
 from pages.parts import (
     cached,
     evidence,

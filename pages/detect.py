@@ -3,7 +3,7 @@
 import streamlit as st
 
 from landslide_core.errors import LandslideError
-from landslide_core.runs import Run
+from landslide_core.folder import Run
 from pages.parts import cached, map, results, running, state, theme, wording
 
 BACKGROUNDS = {

@@ -5,7 +5,7 @@ import streamlit as st
 
 from landslide_core.bands import BANDS, PIXEL
 from landslide_core.errors import LandslideError
-from landslide_core.runs import is_simulated
+from landslide_core.plan import is_simulated
 from landslide_core.scene import Scene
 from pages.parts import cached, previews, sources, state, theme
 

@@ -15,16 +15,19 @@ from landslide_core.bundle import CARD_TEXT, Bundle, load_bundle, save_bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS
 from landslide_core.features import features_from_table, filter_features
+from landslide_core.folder import Run
 from landslide_core.network import NetworkOptions
-from landslide_core.prefilter import FilterOptions, Prefilter, fit_prefilter
+from landslide_core.plan import RunOptions
+from landslide_core.prefilter import Prefilter
 from landslide_core.preprocess import cloud_by_brightness, model_input
 from landslide_core.readers.inputs import SceneInputs
 from landslide_core.readers.patches import to_bands
-from landslide_core.runs import Run, RunOptions, predict_scene
+from landslide_core.runs import predict_scene
 from landslide_core.training.dataset import PatchSet, patch_set
 from landslide_core.training.examples import join
 from landslide_core.training.fit import fit_member
-from landslide_core.training.options import TrainOptions
+from landslide_core.training.options import FilterOptions, TrainOptions
+from landslide_core.training.prefilter import fit_prefilter
 from landslide_core.training.ship import band_quantiles
 from landslide_core.training.surrogate import statistics_of
 
@@ -34,7 +37,16 @@ TINY = NetworkOptions(
 QUICK = TrainOptions(
     members=2, epochs=1, batch=8, voice_epochs=4, voice_batch=16, crossed=2, inner_share=0.25
 )
-QUICK_FILTER = FilterOptions(rounds=20, inner_folds=2, repeats=1, threads=1)
+QUICK_FILTER = FilterOptions(
+    rounds=20,
+    voices=2,
+    voice=16,
+    voice_epochs=10,
+    voice_batch=32,
+    voice_rate=1e-2,
+    inner_folds=2,
+    repeats=1,
+)
 # Half the filter's say, half the votes'; with limits on both sides of the threshold.
 EVEN = Calibration(filter_weight=0.5, votes_weight=0.5, bias=0, threshold=0.5, lower=0.3, upper=0.7)
 CPU = torch.device("cpu")

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import shutil
-import threading
-from collections.abc import MutableMapping
+import subprocess
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,13 +25,16 @@ from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMPLETE
 from landslide_core.detect import VERDICTS, read_tiles
 from landslide_core.ensemble import cast_votes, heat_map
-from landslide_core.errors import NoSpace, RunDamaged
+from landslide_core.errors import RunDamaged
 from landslide_core.explain import ErrorRates, TileExplanation, Weighing, explain_tile
 from landslide_core.features import LAYERS, STATISTICS, filter_feature_names
+from landslide_core.folder import Run, open_run
 from landslide_core.grid import Tiling
+from landslide_core.jobs import Job, Queue, Worker
+from landslide_core.launch import start_worker
 from landslide_core.preprocess import model_input
 from landslide_core.readers.inputs import SceneInputs, open_scene
-from landslide_core.runs import Run, open_run
+from landslide_core.rounds import ORDER
 from pages.parts import cached, jobs, map, reasons, sources, state, tiles, uploads, wording
 from pages.parts.waterfall import waterfall
 
@@ -46,7 +49,33 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture
-def home(made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Queues for which a worker was wanted; none is started."""
+    wanted: list[Path] = []
+    monkeypatch.setattr(jobs, "start_worker", lambda folder, device: wanted.append(folder))
+    monkeypatch.setattr("landslide_core.jobs.STALE", 3600.0)  # s that a claimed job's worker lives
+    return wanted
+
+
+@pytest.fixture
+def real_workers(workers: list[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Workers are started; they end with the test."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(folder: Path, device: str) -> None:
+        workers.append(folder)
+        if process := start_worker(folder, device):
+            begun.append(process)
+
+    monkeypatch.setattr(jobs, "start_worker", start)
+    yield
+    for process in begun:
+        process.kill()
+        process.wait(20)
+
+
+@pytest.fixture
+def home(made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: list[Path]) -> Path:
     """A server with the small scene as its sample and its data, a bundle, and no runs."""
     base = made.folder.parents[1]
     monkeypatch.setattr(state, "SAMPLE", base / "scene")
@@ -73,6 +102,32 @@ def open_page(name: str, **query: str) -> AppTest:
 def texts(page: AppTest) -> str:
     kinds = ("title", "info", "error", "warning", "caption", "markdown", "subheader")
     return "\n".join(str(e.value) for kind in kinds for e in getattr(page, kind))
+
+
+def new_run(made: Run, name: str) -> AppTest:
+    """A session in which the small scene was chosen, and detection was begun."""
+    page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+    page.session_state["scene"] = (made.inputs(), "tiny")
+    page.run()
+    page.text_input[0].set_value(name)
+    button(page, "Run detection").click().run()
+    return quiet(page)
+
+
+def button(page: AppTest, label: str) -> Any:
+    return next(found for found in page.button if found.label == label)
+
+
+def bars(page: AppTest) -> list[str]:
+    """What the progress bars say."""
+    return [str(bar.proto.text) for bar in page.get("progress")]
+
+
+def claimed(queue: Queue) -> Job:
+    """The oldest waiting job, given to a worker on another machine."""
+    job = queue.claim(Worker("far", 1, "cpu"))
+    assert job is not None
+    return job
 
 
 def quiet(page: AppTest) -> AppTest:
@@ -192,13 +247,8 @@ class TestDetection:
             page.segmented_control[0].set_value(way).run()
             quiet(page)
 
-    def test_running_the_detector(self, home: Path, made: Run) -> None:
-        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
-        page.session_state["scene"] = (made.inputs(), "tiny")
-        page.run()
-        page.text_input[0].set_value("../my run")
-        page.button[0].click().run()
-        quiet(page)
+    def test_running_the_detector(self, home: Path, made: Run, real_workers: None) -> None:
+        page = new_run(made, "../my run")
         assert page.query_params["run"] == "my-run"
         assert not page.error
         wait_for_jobs(home)
@@ -215,55 +265,103 @@ class TestDetection:
         page.button[0].click().run()
         assert "exists already" in quiet(page).error[0].value
 
-    def test_one_run_at_a_time_and_a_refresh_finds_it(
-        self, with_run: Path, made: Run, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        go_on = threading.Event()
-
-        def slow(*given: Any) -> None:
-            given[3]("detect", 7, 25)
-            go_on.wait(60)
-            shutil.copytree(made.folder, given[2])
-
-        monkeypatch.setattr(jobs, "predict_scene", slow)
-        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
-        page.session_state["scene"] = (made.inputs(), "tiny")
-        page.run()
-        page.text_input[0].set_value("first")
-        page.button[0].click().run()
+    def test_a_refresh_finds_what_is_under_way(self, with_run: Path, made: Run) -> None:
+        page = new_run(made, "first")
+        queue = Queue(with_run / ".jobs")
+        (job,) = queue.jobs()
+        assert job.inputs == made.inputs()
+        assert "Run first — Waiting for its turn" in bars(page)[0]
+        job = claimed(queue)
+        queue.beat(job, ("checksums", 2, 6), 0.0)
+        assert "Reading the files" in bars(page.run())[0]
+        queue.beat(job, ("detect", 7, 25), 1.5)
         again = quiet(open_page("detect", run="first"))  # another session: nothing but the address
+        assert bars(again) == ["Run first — Judging tiles: 7 of 25, 1.5 a second, 12 s left"]
         assert not again.error
         assert not again.metric
         assert again.selectbox[0].options == ["tiny"]  # to look at meanwhile
-        page.text_input[0].set_value("second")
-        page.button[0].click().run()
-        assert "first is still being made" in quiet(page).error[0].value
-        assert [job.now for job in jobs.listed(with_run)] == [("detect", 7, 25)]
         assert not quiet(open_page("decisions", run="first")).error
-        go_on.set()
-        wait_for_jobs(with_run)
+        shutil.copytree(made.folder, with_run / "first")
+        queue.finish(job, "done")
         assert len(quiet(again.run()).metric) == 5
-        assert not (with_run / "second").exists()
+        assert not bars(again)
 
-    def test_a_run_that_fails_says_why(
-        self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def full(*given: Any) -> None:
-            raise NoSpace("The disk is full_of_it. Free some.")
+    def test_a_second_run_waits(self, home: Path, made: Run) -> None:
+        new_run(made, "first")
+        claimed(Queue(home / ".jobs"))
+        page = new_run(made, "second")
+        assert ["first — Reading" in bar for bar in bars(page)] == [True, False]
+        assert "Run second — Waiting for its turn" in bars(page)[1]
+        page = new_run(made, "second")
+        assert "which is queued. Choose another name" in page.error[0].value
 
-        monkeypatch.setattr(jobs, "predict_scene", full)
-        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
-        page.session_state["scene"] = (made.inputs(), "tiny")
+    def test_cancelling_and_going_on(self, home: Path, made: Run, workers: list[Path]) -> None:
+        page = new_run(made, "first")
+        queue = Queue(home / ".jobs")
+        job = claimed(queue)
+        button(page, "Cancel").click().run()
+        assert queue.get(job.id).cancelling
+        assert "Stopping" in bars(page)[0]
+        assert button(page, "Cancel").disabled
+        queue.finish(job, "cancelled")
         page.run()
-        page.button[0].click().run()
-        wait_for_jobs(home)
+        assert "Run first was cancelled" in texts(quiet(page))
+        assert not bars(page)
+        workers.clear()
+        button(page, "Retry").click().run()
+        assert "Waiting for its turn" in bars(quiet(page))[0]
+        assert set(workers) == {queue.folder}
+        button(page, "Cancel").click().run()  # it waits: cancelled at once
+        assert "Run first was cancelled" in texts(quiet(page))
+
+    def test_a_run_that_fails_says_why(self, home: Path, made: Run) -> None:
+        page = new_run(made, "first")
+        queue = Queue(home / ".jobs")
+        job = claimed(queue)
+        queue.begin(job)
+        job.out.mkdir()
+        (job.out / "plan.json").write_text("{}")
+        queue.log(job.id).write_text("Judging tiles\nFailed: The disk is full_of_it.\n")
+        queue.finish(job, "failed", "The disk is full_of_it. Free some.")
         assert [e.value for e in quiet(page.run()).error] == [
-            f"Run {jobs.listed(home)[0].out.name} was not made. "
-            "The disk is full\\_of\\_it. Free some."
+            "Run first was not made. The disk is full\\_of\\_it. Free some."
         ]
-        page.button[0].click().run()
+        assert page.code[0].value.splitlines()[1] == "Failed: The disk is full_of_it."
+        button(page, "Forget").click().run()
         assert not quiet(page).error
         assert "run" not in page.query_params
+        assert queue.jobs() == []
+        assert not job.out.exists()  # nobody would find what was done of it
+        assert not queue.log(job.id).exists()
+
+    def test_what_others_made_is_never_forgotten(self, home: Path, made: Run) -> None:
+        page = new_run(made, "first")
+        shutil.copytree(made.folder, home / "first")  # from the command line, meanwhile
+        queue = Queue(home / ".jobs")
+        queue.finish(claimed(queue), "failed", "It exists already.")
+        button(page.run(), "Forget").click().run()
+        assert open_run(home / "first")
+        assert queue.jobs() == []
+
+    def test_a_worker_that_died_is_replaced(
+        self, home: Path, made: Run, workers: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        page = new_run(made, "first")
+        claimed(Queue(home / ".jobs"))
+        workers.clear()
+        assert bars(quiet(open_page("detect"))) == ["Run first — Reading the files …"]
+        assert not workers
+        monkeypatch.setattr("landslide_core.jobs.STALE", 0.0)
+        quiet(page.run())
+        assert "Waiting for its turn" in bars(page)[0]
+        assert set(workers) == {home / ".jobs"}
+
+    def test_a_damaged_queue_hides_no_run(self, with_run: Path) -> None:
+        (with_run / ".jobs").mkdir()
+        (with_run / ".jobs" / "queue.sqlite").write_bytes(b"no database at all" * 99)
+        page = quiet(open_page("detect"))
+        assert "is no queue" in page.error[0].value
+        assert len(page.metric) == 5
 
     @pytest.mark.parametrize("name", ["gone", "..", "../../etc", "`[a](http://b)` ![c](d)"])
     @pytest.mark.parametrize("which", ["detect", "decisions"])
@@ -362,7 +460,8 @@ class TestExplanation:
         assert why.weighing.combination == why.weighing.calibrated_for == COMPLETE
         assert why.weighing.probability == pytest.approx(row["probability"], abs=1e-5)
         assert why.says_landslide == row["says_landslide"] == (row["probability"] >= 0.5)
-        assert why.votes[0].mean() == pytest.approx(row["member_00"], abs=1e-5)
+        asked = list(ORDER[: row["votes_cast"] // len(why.votes)])
+        assert why.votes[0, asked].mean() == pytest.approx(row["member_00"], abs=1e-5)
 
     def test_a_dropped_tile_keeps_the_filter_s_score(self, made: Run) -> None:
         why = explain_tile(made, some_tile(made, "filtered_out"))
@@ -385,7 +484,7 @@ class TestExplanation:
 
     def test_a_run_of_an_earlier_version_is_refused(self, with_run: Path) -> None:
         table = with_run / "tiny" / "tiles.parquet"
-        open_run(with_run / "tiny").tiles.drop(columns="says_landslide").to_parquet(table)
+        open_run(with_run / "tiny").tiles.drop(columns="votes_cast").to_parquet(table)
         with pytest.raises(RunDamaged, match="an earlier version wrote it"):
             explain_tile(open_run(with_run / "tiny"), 3)
         for name in ("detect", "decisions"):
@@ -441,8 +540,8 @@ class TestModelCard:
 
 def wait_for_jobs(folder: Path) -> None:
     """Until no detection is under way any more; failed ones stay."""
-    end = monotonic() + 120
-    while any(job.error is None for job in jobs.listed(folder)):
+    end = monotonic() + 240
+    while any(not job.over for job in jobs.listed(folder)):
         assert monotonic() < end
         sleep(0.05)
 
@@ -641,6 +740,7 @@ def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> Ti
     statistics = np.full(10, 2, np.float32)
     statistics[8:] = -2
     return TileExplanation(
+        votes_cast=80,
         pixels=np.zeros((12, 64, 64), np.float32),
         cloud=np.zeros((64, 64), np.bool_),
         features=pd.DataFrame(np.zeros((len(LAYERS), len(STATISTICS))), LAYERS, STATISTICS),

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Frame, Page, expect, sync_playwright
 from tiny import write_tiny_run
 
 from landslide_core.bundle import CARD_TEXT
+from landslide_core.lock import owner
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(
@@ -69,6 +72,9 @@ def address(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(20)
+            for place in (home / "runs" / ".jobs").glob("worker-*"):
+                if found := owner(place):  # the app's worker outlives the server
+                    os.kill(found["pid"], signal.SIGTERM)
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -102,16 +108,23 @@ def page(address: str) -> Iterator[Page]:
 
 def map_frame(page: Page) -> Frame:
     """The map's frame, once Leaflet has drawn its picture and its tiles."""
-    element = page.locator("iframe[title*='st_folium']").element_handle()
-    assert element is not None
-    frame = element.content_frame()
-    assert frame is not None
-    frame.wait_for_function(
-        "() => [...document.querySelectorAll('.leaflet-image-layer')].some(i => i.naturalWidth > 9)"
-        " && Object.values(window.map._layers).filter(l => l.feature && l._path !== 0).length > 9",
-        timeout=WAIT,
-    )
-    return frame
+    end = monotonic() + WAIT / 1000
+    while True:  # the page may draw the map anew meanwhile, in another frame
+        element = page.locator("iframe[title*='st_folium']").element_handle()
+        assert element is not None
+        frame = element.content_frame()
+        assert frame is not None
+        try:
+            frame.wait_for_function(
+                "() => [...document.querySelectorAll('.leaflet-image-layer')]"
+                ".some(i => i.naturalWidth > 9) && Object.values(window.map._layers)"
+                ".filter(l => l.feature && l._path !== 0).length > 9",
+                timeout=WAIT / 4,
+            )
+        except PlaywrightError:
+            assert monotonic() < end
+        else:
+            return frame
 
 
 def point_of(frame: Frame, tile: int) -> tuple[float, float]:

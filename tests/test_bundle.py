@@ -14,7 +14,14 @@ from landslide_core.combinations import COMBINATIONS, COMPLETE
 from landslide_core.ensemble import cast_votes
 from landslide_core.errors import BundleCorrupt, BundleIncompatible, BundleNotFound
 
-FILES = ("prefilter.json", "card.json", "card.md", "member_00.safetensors", "member_01.safetensors")
+FILES = (
+    "prefilter.json",
+    "prefilter.safetensors",
+    "card.json",
+    "card.md",
+    "member_00.safetensors",
+    "member_01.safetensors",
+)
 
 
 @pytest.fixture

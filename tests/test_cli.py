@@ -464,7 +464,7 @@ def test_score_run_refuses_what_does_not_read(landslide, run, tmp_path, what):
     (tmp_path / "truth.gpkg").write_text("no vector data")
     folder = tmp_path if what == "run" else run.folder
     told = landslide("score-run", folder, "--truth", tmp_path / "truth.gpkg")
-    remedy = {"run": "Run the detection again", "truth": "Check --truth"}[what]
+    remedy = {"run": "landslide resume", "truth": "Check --truth"}[what]
     assert_refused(told, str(tmp_path), remedy)
 
 

@@ -7,13 +7,14 @@ import pytest
 import torch
 from conftest import CPU, EVEN, QUICK, QUICK_FILTER, TINY, patches_of, same_weights, silent
 
+from landslide_core import moments
 from landslide_core.combinations import COMPLETE, USUAL, blank, blank_inputs
 from landslide_core.detect import FILTERED_OUT, STABLE, Judgement
-from landslide_core.moments import Spread
 from landslide_core.training import crossvalidate, fit
 from landslide_core.training.crossvalidate import Plan, Sources, fit_fold
 from landslide_core.training.evidence import Evidence, judgement_scores
 from landslide_core.training.voices import moments_of
+from landslide_core.voices import Spread
 
 COUNT = 32
 PLAN = Plan(TINY, QUICK, replace(QUICK_FILTER, rounds=5))
@@ -214,11 +215,11 @@ def test_the_normaliser_is_fitted_on_the_training_tiles_alone(sources, fold, mon
 
     monkeypatch.setattr(fit, "fit_network", spy)
     again = fitted_on(sources)
-    expected = Spread()
+    expected = Spread(moments.COUNT)
     expected.fit(*moments_of(given[0].inputs))
     (member,) = again.system.members
     assert torch.equal(member.network.statistics.spread.knots, expected.knots)
-    everything = Spread()
+    everything = Spread(moments.COUNT)
     everything.fit(*moments_of(sources.patches.inputs))
     assert not torch.equal(everything.knots, expected.knots)
     assert traces(fold, again) == set()

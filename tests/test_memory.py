@@ -11,7 +11,8 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import RunOptions, predict_scene
+from landslide_core.plan import RunOptions
+from landslide_core.runs import predict_scene
 folder, bundle = Path(sys.argv[1]), Path(sys.argv[2])
 radar = {r: (folder / f"s1_{r}.tif",) for r in ("desc_pre", "desc_post", "asc_pre", "asc_post")}
 inputs = SceneInputs(s2=(folder / "s2.tif",), **radar)

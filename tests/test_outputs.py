@@ -149,6 +149,7 @@ def test_predictions_of_patches_are_readable_answers(tmp_path):
         cloud_fraction=values,
         valid_fraction=values,
         votes=np.zeros((4, 2, 8), np.float32),
+        votes_cast=np.array([16, 0, 0, 16], np.uint8),
     )
     path = write_predictions(tmp_path / "p.csv", ["A", "B", "C", "007"], judgement)
     with path.open() as file:

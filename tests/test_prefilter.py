@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import xgboost
 from conftest import QUICK_FILTER, balanced, raw_patches, table_of
 from sklearn.metrics import roc_auc_score
 
 from landslide_core.combinations import COMBINATIONS, COMPLETE, blank, combination_of
 from landslide_core.features import features_from_table, filter_features
-from landslide_core.prefilter import fit_prefilter, fit_with_scores, recall_threshold
+from landslide_core.prefilter import known_features
+from landslide_core.training.prefilter import fit_prefilter, fit_with_scores, recall_threshold
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +143,23 @@ def test_thresholds_keep_the_promised_recall_of_every_combination(table, feature
         for name in ("visible+nir", "desc_post+desc_pre")
     )
     assert radar > optical + 0.3  # only radar tells these rows apart
+
+
+def test_trees_and_voices_have_half_a_say_each(prefilter, unseen):
+    features, labels = unseen
+    matrix = features[list(prefilter.features)].to_numpy(np.float32)
+    trees = prefilter.booster.predict(xgboost.DMatrix(matrix), output_margin=True)
+    with torch.no_grad():
+        voices = prefilter.voices(*known_features(matrix, torch.float64)).numpy()
+    np.testing.assert_allclose(prefilter.log_odds(features), (trees + voices) / 2, atol=1e-5)
+    for half in (trees, voices):  # neither is idle
+        assert roc_auc_score(labels, half) > 0.9
+    assert np.corrcoef(trees, voices)[0, 1] < 0.999
+
+
+def test_a_feature_that_is_missing_has_no_share_of_the_voices(prefilter, unseen):
+    rows = blank(unseen[0].iloc[:4], "visible+nir")
+    matrix = rows[list(prefilter.features)].to_numpy(np.float32)
+    shares, _ = prefilter._reasons(matrix)
+    assert (shares[np.isnan(matrix)] == 0).all()
+    assert np.abs(shares[~np.isnan(matrix)]).max() > 0

@@ -23,16 +23,11 @@ from landslide_core.errors import (
     SceneError,
 )
 from landslide_core.explain import explain_tile
+from landslide_core.folder import OUTPUTS, Run, list_runs, open_run
+from landslide_core.plan import RunOptions
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import (
-    OUTPUTS,
-    Run,
-    RunOptions,
-    list_runs,
-    open_run,
-    predict_scene,
-    resolve_device,
-)
+from landslide_core.rounds import ORDER
+from landslide_core.runs import predict_scene, resolve_device, resume_run
 
 
 @pytest.fixture
@@ -52,8 +47,8 @@ def sha256(path):
 
 
 def test_a_run_folder_holds_every_output_and_nothing_else(run):
-    assert {path.name for path in run.folder.iterdir()} == set(OUTPUTS)
-    assert not list(run.folder.parent.glob(".*"))
+    assert {path.name for path in run.folder.iterdir()} == {*OUTPUTS, "plan.json", "parts"}
+    assert not list(run.folder.glob("**/.*"))
 
 
 def test_run_json_names_its_inputs_by_their_hashes(run, scene_inputs):
@@ -150,20 +145,21 @@ def test_progress_covers_checksums_detection_and_writing(scene_inputs, options, 
     assert told[-1] == ("write", 12, 12)
 
 
-def test_of_two_runs_under_one_name_the_second_harms_nothing(
+def test_of_two_runs_under_one_name_the_second_is_refused(
     scene_inputs, options, tmp_path, monkeypatch
 ):
-    """The second starts while the first is at work, and ends first."""
-    judged = runs.detect
+    """The second starts while the first is at work."""
+    judged = runs.stream_parts
 
-    def interrupted(*args, **kwargs):
-        monkeypatch.setattr(runs, "detect", judged)
-        predict_scene(scene_inputs, options, tmp_path / "run")
-        return judged(*args, **kwargs)
+    def interrupted(*args):
+        with pytest.raises(RunBusy, match="begun and not finished"):
+            predict_scene(scene_inputs, options, tmp_path / "run")
+        with pytest.raises(RunBusy, match=f"process {os.getpid()} on .*one writer"):
+            resume_run(tmp_path / "run")
+        return judged(*args)
 
-    monkeypatch.setattr(runs, "detect", interrupted)
-    with pytest.raises(RunBusy):
-        predict_scene(scene_inputs, options, tmp_path / "run")
+    monkeypatch.setattr(runs, "stream_parts", interrupted)
+    predict_scene(scene_inputs, options, tmp_path / "run")
     assert open_run(tmp_path / "run").meta["counts"]
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -189,31 +185,10 @@ def test_an_empty_folder_is_taken(scene_inputs, options, tmp_path):
     assert open_run(tmp_path / "run").meta["counts"]["no_data"] == 4
 
 
-@pytest.mark.parametrize("stage", ["detect", "write_tiles", "write_rasters"])
-def test_a_failure_midway_leaves_nothing(scene_inputs, options, tmp_path, monkeypatch, stage):
-    def fail(*_):
-        raise RuntimeError("power cut")
-
-    monkeypatch.setattr(runs, stage, fail)
-    with pytest.raises(RuntimeError, match="power cut"):
-        predict_scene(scene_inputs, options, tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_full_disk_is_said_and_leaves_nothing(scene_inputs, options, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(runs, "write_rasters", full)
-    with pytest.raises(NoSpace, match="nothing was kept"):
-        predict_scene(scene_inputs, options, tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_too_little_space_is_said_before_any_work(scene_inputs, options, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
-    monkeypatch.setattr(runs, "detect", None)  # would fail if it were reached
+    monkeypatch.setattr(runs, "stream_parts", None)  # would fail if it were reached
     with pytest.raises(NoSpace, match=r"1 MB are free.*Free some"):
         predict_scene(scene_inputs, options, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
@@ -230,7 +205,8 @@ def test_a_missing_bundle_or_scene_is_said_and_leaves_nothing(scene_inputs, opti
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_a_run_that_lacks_a_file_is_damaged(copied, name):
     (copied / name).unlink()
-    with pytest.raises(RunDamaged, match=rf"{name} missing\. Run the detection again"):
+    what = "begun and not finished" if name == "run.json" else f"{name} missing"
+    with pytest.raises(RunDamaged, match=rf"{what}.*landslide resume"):
         open_run(copied)
 
 
@@ -268,12 +244,15 @@ def test_a_tile_s_explanation_is_what_the_run_said(request, bundle, made, droppe
     assert why.verdict == tile.verdict
     np.testing.assert_allclose(why.probability, tile.probability, atol=1e-5)
     np.testing.assert_allclose(why.spread, tile.spread, atol=1e-5)
+    assert why.votes_cast == tile.votes_cast
     np.testing.assert_allclose(why.filter_score, tile.filter_score, atol=1e-6)
     assert (why.filter_score < why.filter_threshold) == dropped
     assert why.votes.shape == (len(bundle.members), 8)
     if not dropped:
         stored = (tile.member_00, tile.member_01)
-        np.testing.assert_allclose(why.votes.mean(axis=1), stored, atol=1e-5)
+        asked = list(ORDER[: tile.votes_cast // len(bundle.members)])
+        np.testing.assert_allclose(why.votes[:, asked].mean(axis=1), stored, atol=1e-5)
+        np.testing.assert_allclose(why.weighing.probability, tile.probability, atol=1e-5)
     odds = sum(share for _, _, share in why.contributions) + why.bias
     np.testing.assert_allclose(1 / (1 + np.exp(-odds)), why.filter_score, atol=1e-4)
     strength = [abs(share) for _, _, share in why.contributions]

@@ -8,7 +8,7 @@ from shapely.geometry import box
 from landslide_core.combinations import USUAL, blank
 from landslide_core.errors import RunDamaged
 from landslide_core.features import features_from_table, filter_features
-from landslide_core.runs import Run
+from landslide_core.folder import Run
 from landslide_core.training.score import score_run, score_table
 
 
@@ -42,8 +42,8 @@ def test_the_answer_scored_is_the_run_s_yes_or_no(run, truth, tmp_path):
 
 def test_a_run_of_an_earlier_version_has_no_yes_or_no(run, truth, tmp_path):
     (tmp_path / "run").mkdir()
-    run.tiles.drop(columns="says_landslide").to_parquet(tmp_path / "run" / "tiles.parquet")
-    with pytest.raises(RunDamaged, match="says_landslide: an earlier version wrote it"):
+    run.tiles.drop(columns="votes_cast").to_parquet(tmp_path / "run" / "tiles.parquet")
+    with pytest.raises(RunDamaged, match="votes_cast: an earlier version wrote it"):
         score_run(Run(tmp_path / "run", run.meta), truth)
 
 

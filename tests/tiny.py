@@ -12,11 +12,14 @@ from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS
 from landslide_core.ensemble import Member
 from landslide_core.features import filter_features, table_features
+from landslide_core.folder import Run
 from landslide_core.network import LandslideFPN, NetworkOptions
+from landslide_core.plan import RunOptions
 from landslide_core.prefilter import Prefilter
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import Run, RunOptions, predict_scene
+from landslide_core.runs import predict_scene
 from landslide_core.simulate import SimulationOptions, simulate, write_scene
+from landslide_core.voices import Voices, VoiceShape
 
 
 def write_tiny_scene(folder: Path, size: int = 320) -> SceneInputs:
@@ -43,6 +46,8 @@ def write_tiny_bundle(path: Path, members: int = 2) -> Path:
         10,
     )
     thresholds = dict.fromkeys(COMBINATIONS, 0.5)
+    torch.manual_seed(members)
+    voices = Voices(features.shape[1], VoiceShape(number=2, width=8)).double().eval()
     options = NetworkOptions()
     networks = []
     for seed in range(members):
@@ -52,7 +57,7 @@ def write_tiny_bundle(path: Path, members: int = 2) -> Path:
         name=path.name,
         path=path,
         sha256="",
-        prefilter=Prefilter(booster, tuple(features.columns), thresholds),
+        prefilter=Prefilter(booster, voices, tuple(features.columns), thresholds),
         members=tuple(networks),
         options=options,
         calibration=dict.fromkeys(COMBINATIONS, Calibration(0.5, 0.5, 0.0, 0.5, 0.4, 0.6)),

@@ -57,9 +57,9 @@ def _opening(card: Card) -> Lines:
         f"# Model card: {card['name']}",
         "",
         "Says for each tile of 64×64 pixels (640 m × 640 m) of a Sentinel-2 and Sentinel-1 scene",
-        "how likely it holds a fresh landslide. An XGBoost filter drops the tiles that are plainly",
-        f"without one; {card.get('members', 'several')} feature pyramid networks"
-        f"{bracket} vote on the rest;",
+        "how likely it holds a fresh landslide. A filter on hand-crafted features (XGBoost",
+        "trees and small networks, averaged) drops the tiles that are plainly without one;",
+        f"{card.get('members', 'several')} feature pyramid networks{bracket} vote on the rest;",
         "filter score and votes are stacked into one calibrated probability.",
         "",
         "**It may be used** to rank the tiles of a scene for people to look at, to try the method",

@@ -21,7 +21,7 @@ from landslide_core.combinations import COMPLETE
 from landslide_core.ensemble import Member, cast_votes
 from landslide_core.errors import DatasetError
 from landslide_core.network import LandslideFPN
-from landslide_core.prefilter import fit_with_scores
+from landslide_core.threads import one_thread
 from landslide_core.training.calibrate import fit_calibration
 from landslide_core.training.crossvalidate import (
     Fold,
@@ -29,7 +29,6 @@ from landslide_core.training.crossvalidate import (
     Sources,
     gather,
     load_fold,
-    one_thread,
     split,
 )
 from landslide_core.training.dataset import PatchSet
@@ -43,6 +42,7 @@ from landslide_core.training.metrics import (
     system_scores,
 )
 from landslide_core.training.options import TrainOptions
+from landslide_core.training.prefilter import fit_with_scores
 from landslide_core.training.reference import ReferenceFPN, ReferenceOptions
 from landslide_core.training.ship import mmac
 from landslide_core.training.train import TrainInputs, load_sources

@@ -6,8 +6,6 @@ all folds make the ensemble; what else ships is fitted on all rows by the same c
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,16 +19,18 @@ from sklearn.model_selection import StratifiedKFold
 from landslide_core.bundle import Bundle, load_bundle, save_bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS, COMPLETE, USUAL, blank, blank_inputs
-from landslide_core.detect import Judgement, judge_prepared
+from landslide_core.detect import Judgement, all_votes, judge_prepared
 from landslide_core.ensemble import cast_votes
 from landslide_core.network import NetworkOptions
-from landslide_core.prefilter import FilterOptions, Prefilter, fit_with_scores
+from landslide_core.prefilter import Prefilter
+from landslide_core.threads import one_thread
 from landslide_core.training.calibrate import fit_calibration
 from landslide_core.training.dataset import PatchSet
 from landslide_core.training.evidence import Evidence
 from landslide_core.training.examples import groups_of, join
 from landslide_core.training.fit import Curve, Fitted, Report, fit_member
-from landslide_core.training.options import Splits, TrainOptions
+from landslide_core.training.options import FilterOptions, Splits, TrainOptions
+from landslide_core.training.prefilter import fit_with_scores
 
 _CHUNK: Final = 256  # tiles judged at once
 _SCORES: Final = "scores.npz"
@@ -99,10 +99,11 @@ def judge_set(bundle: Bundle, patches: PatchSet, device: torch.device) -> Judgem
     """Both stages on prepared tiles, in chunks."""
     bundle.to(device)
     room = Judgement.room_for(len(patches), len(bundle.members))
+    ask = all_votes(bundle, device)
     for start in range(0, len(patches), _CHUNK):
         part = slice(start, start + _CHUNK)
         features = patches.features[part]
-        room.put(start, judge_prepared(patches.inputs[part], features, bundle, device))
+        room.put(start, judge_prepared(patches.inputs[part], features, bundle, ask))
     return room
 
 
@@ -240,15 +241,3 @@ def load_fold(folder: Path) -> Fold:
             Judgement(**part("chips")) if chips else None,
             curve,
         )
-
-
-@contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """One processor thread: sums come out the same whatever machine and however many folds."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from landslide_core.bundle import Bundle
 from landslide_core.combinations import COMPLETE, USUAL, blank, blank_inputs
-from landslide_core.detect import VERDICTS, Judgement, Progress, judge
+from landslide_core.detect import VERDICTS, Judgement, Progress, all_votes, judge
 from landslide_core.errors import DatasetError
 from landslide_core.preprocess import cloud_by_brightness
 from landslide_core.readers.patches import list_patches, read_patches
@@ -37,9 +37,10 @@ def judge_folder(
     paths = list_patches(folder)
     bundle.to(device)
     room = Judgement.room_for(len(paths), len(bundle.members))
+    ask = all_votes(bundle, device)
     for start in range(0, len(paths), _CHUNK):
         pixels = read_patches(paths[start : start + _CHUNK])
-        room.put(start, judge(pixels, cloud_by_brightness(pixels), bundle, device))
+        room.put(start, judge(pixels, cloud_by_brightness(pixels), bundle, ask))
         if progress:
             progress("patches", start + len(pixels), len(paths))
     return [path.stem for path in paths], room

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from landslide_core.errors import CannotWrite, DatasetError
-from landslide_core.prefilter import FilterOptions, Prefilter, fit_prefilter
-from landslide_core.runs import refuse_existing
+from landslide_core.folder import refuse_existing
+from landslide_core.prefilter import Prefilter
 from landslide_core.training.dataset import PatchSet
 from landslide_core.training.metrics import filter_scores
+from landslide_core.training.options import FilterOptions
+from landslide_core.training.prefilter import fit_prefilter
 
 Report = Callable[[str], None]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def pooled_scores(folds: list[FilterFold], labels: NDArray[np.int_]) -> dict[str
 def write_filter(
     out: Path, prefilter: Prefilter, options: FilterOptions, scores: dict[str, Any]
 ) -> None:
-    """Write trees, thresholds, options, pooled and fold scores as one JSON file, at once."""
+    """Write trees, voices, thresholds, options and scores as one JSON file, at once."""
+    voices = prefilter.voices.state_dict()
     said = {
         "format": _FORMAT,
         "features": list(prefilter.features),
@@ -120,6 +123,7 @@ def write_filter(
             "pooled": _plain(scores["pooled"]),
             "folds": list(map(_plain, scores["folds"])),
         },
+        "voices": {name: value.tolist() for name, value in voices.items()},
         "booster": json.loads(bytes(prefilter.booster.save_raw("json"))),  # XGBoost's own format
     }
     beside = out.with_name(f".{out.name}.part")

@@ -13,12 +13,13 @@ from torch.nn import functional
 
 from landslide_core.ensemble import VIEWS, Member, cast_votes
 from landslide_core.moments import moments
-from landslide_core.network import HEAT, LandslideFPN, Look, NetworkOptions, Statistics
+from landslide_core.network import HEAT, LandslideFPN, Look, NetworkOptions
 from landslide_core.training.augment import cloud_over, drop_inputs, erase, rescale, turn
 from landslide_core.training.examples import Examples, inner_split
 from landslide_core.training.metrics import f1_threshold
 from landslide_core.training.options import TrainOptions, annealed
 from landslide_core.training.voices import fit_crossed, fit_statistics, moments_of
+from landslide_core.voices import Voices
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int_]
@@ -183,7 +184,7 @@ def _augmented(
 
 
 @torch.no_grad()
-def _beside(crossed: list[Statistics], unseen_by: NDArray[np.int_], tiles: Tensor) -> Tensor:
+def _beside(crossed: list[Voices], unseen_by: NDArray[np.int_], tiles: Tensor) -> Tensor:
     """Log-odds (n,) of each tile's statistics, from the voices that were not fitted on it."""
     known = moments(tiles.float())
     each = torch.stack([part(*known) for part in crossed])

@@ -15,8 +15,8 @@ from landslide_core.detect import VERDICTS
 from landslide_core.errors import DatasetError, MissingLabels
 from landslide_core.explain import check_version
 from landslide_core.features import features_from_table, filter_features
+from landslide_core.folder import Run
 from landslide_core.prefilter import Prefilter
-from landslide_core.runs import Run
 from landslide_core.training.dataset import LEAST_SCAR
 from landslide_core.training.metrics import filter_scores, system_scores
 

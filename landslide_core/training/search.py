@@ -23,7 +23,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from landslide_core.ensemble import Member, cast_votes
 from landslide_core.errors import CannotWrite, DatasetError, RunBusy
-from landslide_core.training.crossvalidate import Plan, Sources, one_thread
+from landslide_core.threads import one_thread
+from landslide_core.training.crossvalidate import Plan, Sources
 from landslide_core.training.energy import measured, total
 from landslide_core.training.examples import groups_of, inner_split, join
 from landslide_core.training.fit import Report, fit_network

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from landslide_core.bands import BANDS
 from landslide_core.bundle import CARD_TEXT, QUANTILES, Bundle, load_bundle, save_bundle
 from landslide_core.network import LandslideFPN, NetworkOptions
-from landslide_core.prefilter import fit_prefilter
 from landslide_core.training.boosting import boosting_alone
 from landslide_core.training.calibrate import ALPHA
 from landslide_core.training.card import card_text
@@ -28,6 +27,7 @@ from landslide_core.training.measure import (
     on_unseen,
     out_of_fold,
 )
+from landslide_core.training.prefilter import fit_prefilter
 from landslide_core.training.reality import distance, errors
 from landslide_core.training.train import (
     SCENE_SCARS,

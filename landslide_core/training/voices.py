@@ -1,4 +1,4 @@
-"""Fitting the statistics part of a member: small networks, trained in seconds."""
+"""Fitting voices, small networks on statistics, in seconds: a member's, and the filter's."""
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from torch.nn import functional
 from landslide_core.bands import TILE
 from landslide_core.combinations import COMBINATIONS, blank_inputs
 from landslide_core.moments import moments
-from landslide_core.network import NetworkOptions, Statistics
-from landslide_core.training.options import TrainOptions, annealed
+from landslide_core.network import NetworkOptions
+from landslide_core.training.options import TrainOptions, VoiceOptions, annealed
+from landslide_core.voices import Voices, VoiceShape
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int_]
@@ -28,39 +29,40 @@ def moments_of(inputs: Floats) -> tuple[Tensor, Tensor]:
     return statistics.clone(), known.clone()
 
 
-def fit_statistics(
+def fit_voices(
     known: tuple[Tensor, Tensor],
     labels: Labels,
-    network: NetworkOptions,
-    options: TrainOptions,
+    shape: VoiceShape,
+    missing: Tensor,
+    options: VoiceOptions,
     seed: int,
-) -> Statistics:
-    """Train the voices on statistics (N, COUNT) of tiles; runs on the CPU, same seed same weights.
+) -> Voices:
+    """Train voices on statistics (N, count) and which are known; the same seed, the same weights.
 
-    Every voice sees the tiles in an order of its own, with noise, and a share of them as if
-    whole input groups were missing.
+    Runs on the CPU. missing: 1 for every statistic that is there under a combination
+    (combinations, count), the complete one first. Every voice sees the tiles in an order of its
+    own, with noise, and a share of them as if whole input groups were missing.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = Statistics(network)
     statistics, there = known
+    model = Voices(statistics.shape[1], shape)
     model.spread.fit(statistics, there)
-    missing = _known_under_combinations()
     target = torch.from_numpy(labels.astype(np.float32))
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=options.weight_decay)
     with torch.no_grad():
         scores = model.spread(statistics, there)
-    batches = max(1, len(labels) // options.voice_batch)
-    steps = options.voice_epochs * batches
-    for epoch in range(options.voice_epochs):
-        orders = np.stack([rng.permutation(len(labels)) for _ in range(network.voices)])
+    batches = max(1, len(labels) // options.batch)
+    steps = options.epochs * batches
+    for epoch in range(options.epochs):
+        orders = np.stack([rng.permutation(len(labels)) for _ in range(shape.number)])
         for i, order in enumerate(np.array_split(orders, batches, axis=1)):
-            rate = annealed(epoch * batches + i, steps, options.voice_rate, options.warmup)
+            rate = annealed(epoch * batches + i, steps, options.rate, options.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             rows = torch.from_numpy(order)  # (voices, n)
-            seen = scores[rows] + options.voice_noise * torch.randn(*rows.shape, scores.shape[1])
-            kept = there[rows] * _dropped(missing, order.shape, options, rng)
+            seen = scores[rows] + options.noise * torch.randn(*rows.shape, scores.shape[1])
+            kept = there[rows] * _dropped(missing, order.shape, options.incomplete, rng)
             loss = functional.binary_cross_entropy_with_logits(
                 model.each(seen * kept), target[rows]
             )
@@ -71,6 +73,18 @@ def fit_statistics(
     return model.eval()
 
 
+def fit_statistics(
+    known: tuple[Tensor, Tensor],
+    labels: Labels,
+    network: NetworkOptions,
+    options: TrainOptions,
+    seed: int,
+) -> Voices:
+    """The statistics part of a member, from `moments_of` its training tiles."""
+    missing = _known_under_combinations()
+    return fit_voices(known, labels, network.voice_shape, missing, options.of_voices, seed)
+
+
 def _known_under_combinations() -> Tensor:
     """Which statistics are known under each input combination, (combinations, COUNT)."""
     tile = np.random.default_rng(0).uniform(1, 2, (1, 13, TILE, TILE)).astype(np.float32)
@@ -78,17 +92,17 @@ def _known_under_combinations() -> Tensor:
 
 
 def _dropped(
-    missing: Tensor, shape: tuple[int, ...], options: TrainOptions, rng: np.random.Generator
+    missing: Tensor, shape: tuple[int, ...], share: float, rng: np.random.Generator
 ) -> Tensor:
-    """1 for every statistic a tile keeps, (*shape, COUNT): a share loses whole input groups."""
+    """1 for every statistic a tile keeps, (*shape, count): a share loses whole input groups."""
     chosen = rng.integers(1, len(missing), shape)
-    chosen[rng.random(shape) >= options.voice_incomplete] = 0  # COMBINATIONS[0] is complete
+    chosen[rng.random(shape) >= share] = 0  # COMBINATIONS[0] is complete
     return missing[torch.from_numpy(chosen)]
 
 
 def fit_crossed(
     known: tuple[Tensor, Tensor], labels: Labels, network: NetworkOptions, options: TrainOptions
-) -> tuple[list[Statistics], NDArray[np.int_]]:
+) -> tuple[list[Voices], NDArray[np.int_]]:
     """Voices of inner folds, and for every tile the number of the one that never saw it."""
     unseen_by = np.zeros(len(labels), np.int_)
     folds = StratifiedKFold(options.crossed, shuffle=True, random_state=options.seed)

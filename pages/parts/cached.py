@@ -10,8 +10,8 @@ import streamlit as st
 from landslide_core import render
 from landslide_core.errors import RunDamaged
 from landslide_core.explain import TileExplanation, check_inputs, check_version, explain_tile
+from landslide_core.folder import Run, open_run
 from landslide_core.readers.inputs import SceneInputs, open_scene
-from landslide_core.runs import Run, open_run
 from landslide_core.scene import Scene
 from pages.parts import state
 

@@ -64,7 +64,10 @@ def ensemble(why: TileExplanation) -> None:
     st.subheader("What the ensemble voted", anchor=False)
     st.markdown(reasons.ensemble_sentence(why))
     st.plotly_chart(charts.votes(why), config=PLAIN)
-    st.caption("● marks a vote for a landslide. “Needs” is the member's threshold.")
+    st.caption(
+        "● marks a vote for a landslide. “Needs” is the member's threshold."
+        + reasons.cast_sentence(why)
+    )
     st.markdown("**Statistics or picture**")
     st.plotly_chart(charts.grounds(why), config=PLAIN)
     st.caption(

@@ -1,89 +1,74 @@
-"""Detections under way: a thread each, kept by the server process whatever the pages do."""
+"""Runs under way, as the queue beside the run folders has them; a process of its own makes them."""
 
-import logging
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock, Thread
 from typing import Final
 
-from landslide_core.errors import RunBusy
+from landslide_core.errors import NoDevice, RunDamaged
+from landslide_core.folder import RECORD, remove_run
+from landslide_core.jobs import Job, Queue
+from landslide_core.launch import start_worker
+from landslide_core.plan import PLAN, RunOptions
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import RunOptions, predict_scene
+from landslide_core.runs import resolve_device
+
+LOG_LINES: Final = 200
 
 
-class Job:
-    """One detection: how far it is, or why it failed."""
-
-    def __init__(self, out: Path) -> None:
-        self.out: Final = out
-        self._lock = Lock()
-        self._now = ("open", 0, 0)
-        self._error: Exception | None = None
-
-    @property
-    def now(self) -> tuple[str, int, int]:
-        """Stage, tiles done, tiles in all."""
-        with self._lock:
-            return self._now
-
-    @property
-    def error(self) -> Exception | None:
-        """What ended it early."""
-        with self._lock:
-            return self._error
-
-    def tell(self, stage: str, done: int, total: int) -> None:
-        """Take note of progress."""
-        with self._lock:
-            self._now = (stage, done, total)
-
-    def fail(self, error: Exception) -> None:
-        """Take note of the end."""
-        with self._lock:
-            self._error = error
-
-
-_lock: Final = Lock()
-_jobs: Final[dict[Path, Job]] = {}  # by run folder; a finished job leaves, a failed one stays
+def queue_of(folder: Path) -> Queue:
+    """The queue of a runs folder."""
+    return Queue(folder / ".jobs")
 
 
 def start(inputs: SceneInputs, options: RunOptions, out: Path) -> Job:
-    """Start a detection that writes the run folder `out`.
+    """Queue a detection that writes the run folder `out`, and see to it that it is worked on.
 
-    Raises RunBusy where one is under way (two would only slow each other down) or the name is
-    taken.
+    Raises NoDevice, RunBusy where the name is taken.
     """
-    with _lock:
-        for other in _jobs.values():
-            if other.error is None:
-                raise RunBusy(
-                    f"Run {other.out.name} is still being made, and this server makes one at a "
-                    "time. Start the next one when it is done."
-                )
-        if out.exists():
-            raise RunBusy(f"A run named {out.name} exists already. Choose another name.")
-        job = _jobs[out] = Job(out)
-    Thread(target=_work, args=(job, inputs, options), name=f"run {out.name}", daemon=True).start()
+    resolve_device(options.device)
+    queue = queue_of(out.parent)
+    job = queue.add(inputs, options, out)
+    start_worker(queue.folder, options.device)
     return job
 
 
-def _work(job: Job, inputs: SceneInputs, options: RunOptions) -> None:
-    """Run to the end; the job leaves only after its run folder is there."""
-    try:
-        predict_scene(inputs, options, job.out, job.tell)
-    except Exception as error:  # whatever it is, it is shown: nobody else hears of it
-        logging.getLogger(__name__).exception("Run %s failed", job.out.name)
-        job.fail(error)
-    else:
-        forget(job)
-
-
 def listed(folder: Path) -> list[Job]:
-    """Jobs of a runs folder, under way or failed."""
-    with _lock:
-        return [job for out, job in _jobs.items() if out.parent == folder]
+    """Jobs of a runs folder whose run is not there: waiting, under way, failed or cancelled.
+
+    Where their worker is gone, another is started: nobody else might.
+    """
+    queue = queue_of(folder)
+    queue.recover()
+    found = [job for job in queue.jobs() if job.state != "done"]
+    for device in sorted({job.options.device for job in found if job.state == "queued"}):
+        with suppress(NoDevice):  # a job for another machine's worker
+            start_worker(queue.folder, device)
+    return found
+
+
+def cancel(job: Job) -> None:
+    """Ask for the end of a job."""
+    queue_of(job.out.parent).cancel(job.id)
+
+
+def retry(job: Job) -> None:
+    """Go on with a job that failed or was cancelled."""
+    queue_of(job.out.parent).retry(job.id)
+    listed(job.out.parent)
 
 
 def forget(job: Job) -> None:
-    """Drop a job from the list."""
-    with _lock:
-        _jobs.pop(job.out, None)
+    """Drop a job that is over, and what it had done of its run."""
+    if job.begun and (job.out / PLAN).is_file() and not (job.out / RECORD).is_file():
+        with suppress(RunDamaged):  # removed by somebody else meanwhile
+            remove_run(job.out)
+    queue_of(job.out.parent).forget(job.id)
+
+
+def log(job: Job) -> str:
+    """The last lines that the job's worker told."""
+    path = queue_of(job.out.parent).log(job.id)
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-LOG_LINES:])
+    except OSError:
+        return ""

@@ -14,8 +14,8 @@ from streamlit_folium import st_folium
 
 from landslide_core import render
 from landslide_core.detect import VERDICTS
+from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
-from landslide_core.runs import Run
 from pages.parts import cached, state, theme, tiles, wording
 
 MOST_DRAWN: Final = 1500  # tiles; past it those that nobody looks for are left out

@@ -86,10 +86,20 @@ def promise(why: TileExplanation, weighing: Weighing) -> str:
     )
 
 
+def cast_sentence(why: TileExplanation) -> str:
+    """How many of the votes shown the run had asked for; nothing where it had asked for all."""
+    if not 0 < why.votes_cast < why.votes.size:
+        return ""
+    return (
+        f" The run asked for {why.votes_cast} of these {why.votes.size} votes: then the verdict "
+        "was settled. The others were computed for this page."
+    )
+
+
 def weighing_table(why: TileExplanation, weighing: Weighing) -> str:
     """How the probability adds up, as a Markdown table."""
     fit = weighing.calibration
-    score, votes = number(why.filter_score), why.votes.size
+    score, votes = number(why.filter_score), why.votes_cast or why.votes.size
     rows = [
         (f"Filter, score {score}", weighing.filter_odds, fit.filter_weight, weighing.filter_part),
         (f"Mean of {votes} votes", weighing.votes_odds, fit.votes_weight, weighing.votes_part),

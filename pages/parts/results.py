@@ -9,7 +9,7 @@ import streamlit as st
 
 from landslide_core.errors import RunDamaged
 from landslide_core.explain import check_inputs
-from landslide_core.runs import Run
+from landslide_core.folder import Run
 from pages.parts import map, state, theme, wording
 
 FILES: Final = {

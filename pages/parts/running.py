@@ -1,15 +1,18 @@
 """Starting a run and watching it."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 import streamlit as st
 
 from landslide_core.bands import TILE
-from landslide_core.errors import LandslideError
+from landslide_core.errors import LandslideError, NoJob, RunError
+from landslide_core.job_log import in_words
+from landslide_core.jobs import Job
+from landslide_core.plan import RunOptions
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import RunOptions
 from pages.parts import jobs, state, theme, wording
 
 DEVICES: Final = {"auto": "Automatic", "cpu": "Processor", "cuda": "Graphics card"}
@@ -17,44 +20,82 @@ STRIDES: Final = {TILE: "Side by side (64 px)", TILE // 2: "Overlapping by half 
 STAGES: Final = {"detect": "Judging tiles", "write": "Writing the results"}
 
 
-def under_way() -> list[jobs.Job]:
+def under_way() -> list[Job]:
     """Runs being made or failed. Ask before the list of runs: what ends in between is there."""
-    return jobs.listed(state.runs_folder())
+    try:
+        return jobs.listed(state.runs_folder())
+    except RunError as error:
+        theme.problem(error)
+        return []
 
 
-def watch(found: list[jobs.Job]) -> None:
-    """Progress of what is being made, and why something failed."""
+def watch(found: list[Job]) -> None:
+    """Progress of what is being made, and why something was not."""
     for job in found:
-        if job.error is None:
+        if job.over:
+            _ended(job)
+        else:
             _progress(job)
-            continue
-        _failure(job, job.error)
 
 
 @st.fragment(run_every=1)
-def _progress(job: jobs.Job) -> None:
+def _progress(job: Job) -> None:
     """One bar, redrawn by itself; the whole page follows when the run is there."""
-    if job.error is not None or job not in under_way():
+    now = next((other for other in under_way() if other.id == job.id), None)
+    if now is None or now.over:
         st.rerun()
-    stage, done, total = job.now
-    share = min(done / total, 1.0) if total else 0.0
-    doing = f"{STAGES[stage]}: {done:,} of {total:,}" if stage in STAGES else "Reading the files …"
-    st.progress(share, f"Run {wording.escaped(job.out.name)} — {doing}")
+    bar, button = st.columns([8, 1], vertical_alignment="center")
+    share = min(now.done / now.total, 1.0) if now.total and now.stage in STAGES else 0.0
+    bar.progress(share, f"Run {wording.escaped(now.out.name)} — {doing(now)}")
+    if button.button("Cancel", key=f"cancel-{now.id}", disabled=now.cancelling, width="stretch"):
+        _act(jobs.cancel, now)
 
 
-def _failure(job: jobs.Job, error: Exception) -> None:
-    """The error, and a way to be rid of it."""
-    if isinstance(error, LandslideError):
-        theme.problem(f"Run {job.out.name} was not made. {error}")
+def doing(job: Job) -> str:
+    """What is happening to a job that isn't over, and how long it will take."""
+    if job.state == "queued":
+        return "Waiting for its turn …"
+    if job.cancelling:
+        return "Stopping …"
+    if job.stage not in STAGES:
+        return "Reading the files …"
+    text = f"{STAGES[job.stage]}: {job.done:,} of {job.total:,}"
+    if job.left is not None:
+        text += f", {job.rate:,.1f} a second, {in_words(job.left)} left"
+    return text
+
+
+def _ended(job: Job) -> None:
+    """How it ended without a run, and ways to go on or to be rid of it."""
+    name = wording.escaped(job.out.name)
+    if job.state == "failed":
+        theme.problem(f"Run {job.out.name} was not made. {job.error}")
     else:
-        st.exception(error)
-    if st.button("Dismiss", key=f"dismiss-{job.out.name}"):
-        jobs.forget(job)
-        state.forget_run(job.out.name)
+        st.info(f"Run {name} was cancelled. What was done of it is kept.")
+    with st.container(horizontal=True):
+        if st.button("Retry", key=f"retry-{job.id}", icon=":material/replay:"):
+            _act(jobs.retry, job)
+        if st.button("Forget", key=f"forget-{job.id}", icon=":material/delete:"):
+            state.forget_run(job.out.name)
+            _act(jobs.forget, job)
+    if told := jobs.log(job):
+        with st.expander(f"Log of run {name}"):
+            st.code(told, language=None)
+
+
+def _act(what: Callable[[Job], None], job: Job) -> None:
+    """Do what was clicked, unless another tab was faster, and draw the page anew."""
+    try:
+        what(job)
+    except NoJob:
         st.rerun()
+    except RunError as error:
+        theme.problem(error)
+        return
+    st.rerun()
 
 
-def absent(name: str, found: list[jobs.Job]) -> None:
+def absent(name: str, found: list[Job]) -> None:
     """Say that a run is not there; of one that is being made, `watch` tells."""
     if name not in {job.out.name for job in found}:
         st.error(f"There is no run {wording.literal(name)}.")

@@ -6,8 +6,8 @@ from typing import Final
 
 import streamlit as st
 
+from landslide_core.folder import list_runs
 from landslide_core.readers.inputs import SceneInputs
-from landslide_core.runs import list_runs
 
 ROOT: Final = Path(__file__).parents[2]
 SAMPLE: Final = ROOT / "sample_data"
