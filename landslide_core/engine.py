@@ -28,14 +28,15 @@ from landslide_core.detect import (
 from landslide_core.errors import NoMemory, RunStopped
 from landslide_core.grid import Tiling
 from landslide_core.parts import HEIGHT, WIDTH, Part, tiles_high
+from landslide_core.pixels import block_cache
 from landslide_core.scene import Scene
 from landslide_core.threads import one_thread
 
 Stop = Callable[[], bool]
 
 DEFAULT_MEMORY: Final = 2_000_000_000  # bytes, of the whole process
-_BASE: Final = 700_000_000  # libraries, bundle, block cache
-_COPIES: Final = 8.0  # float32 copies of all bands of a block alive at once, all stages
+_BASE: Final = 700_000_000  # libraries, bundle, results; not GDAL's block cache
+_COPIES: Final = 9.0  # float32 copies of all bands of a block alive at once, all stages
 _CHUNK: Final = 64  # tiles judged at once
 _PATIENCE: Final = 0.3  # s after which a request to stop is asked for again
 
@@ -48,17 +49,20 @@ class Pace:
     height: int  # pixels read at once, of a part's height
 
     @staticmethod
-    def of(memory: int, workers: int | None = None) -> "Pace":
-        """As many workers, and as high blocks, as memory (bytes) allows. Raises NoMemory."""
-        most = workers or cores()
-        for count in range(most, 0, -1):
-            height = int((memory - _BASE) / count / (WIDTH * len(BANDS) * 4 * _COPIES))
+    def of(memory: int, width: int, workers: int | None = None) -> "Pace":
+        """As many workers, and as high blocks, as memory (bytes) allows for a scene's width.
+
+        Raises NoMemory.
+        """
+        base = _BASE + block_cache(width)
+        row = WIDTH * len(BANDS) * 4 * _COPIES  # bytes for one row of pixels of a part
+        for count in range(workers or cores(), 0, -1):
+            height = int((memory - base) / count / row)
             if height >= HEIGHT or (count == 1 and height >= TILE):
                 return Pace(count, min(HEIGHT, height // TILE * TILE))
-        least = _BASE + WIDTH * len(BANDS) * 4 * _COPIES * TILE
         raise NoMemory(
-            f"{memory / 1e6:.0f} MB were allowed; at least {least / 1e6:.0f} MB are needed. "
-            "Raise --memory."
+            f"{memory / 1e6:.0f} MB were allowed; at least {(base + row * TILE) / 1e6:.0f} MB are "
+            "needed. Raise --memory."
         )
 
 

@@ -80,8 +80,8 @@ def predict_scene(
     refuse_existing(out)
     started = perf_counter()
     panel = panel_of(options.bundle, options.backend, resolve_device(options.device))
-    pace = Pace.of(options.memory or DEFAULT_MEMORY, options.workers)
     scene = open_scene(inputs)
+    pace = Pace.of(options.memory or DEFAULT_MEMORY, scene.grid.width, options.workers)
     opened = perf_counter() - started
     _check_space(out, scene.grid)
     plan = describe(inputs, options, scene, panel.bundle, panel.backend.name, progress)
@@ -113,7 +113,7 @@ def resume_run(
         panel = panel_of(Path(plan["bundle"]["path"]), plan["backend"], where)
         scene = open_scene(inputs_of(plan))
         _check_same(folder, plan, scene, panel.bundle, progress)
-        pace = Pace.of(memory or DEFAULT_MEMORY, workers)
+        pace = Pace.of(memory or DEFAULT_MEMORY, scene.grid.width, workers)
         stream = _stream(scene, plan, panel, pace, perf_counter() - started)
         return _make(folder, plan, stream, panel, progress, stop)
 

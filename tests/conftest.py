@@ -1,5 +1,6 @@
 """Synthetic patches, their table, a small scene on disk, and a bundle fitted in the session."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import rasterio
 import torch
 from affine import Affine
 
+from landslide_core import cli
 from landslide_core.bands import RADAR_ROLES
 from landslide_core.bundle import CARD_TEXT, Bundle, load_bundle, save_bundle
 from landslide_core.calibration import Calibration
@@ -230,3 +232,18 @@ def run_32(scene_inputs, bundle_path, tmp_path_factory) -> Run:
     """The scene's run at stride 32."""
     out = tmp_path_factory.mktemp("runs") / "half"
     return predict_scene(scene_inputs, RunOptions(bundle_path, 32, "cpu"), out)
+
+
+@pytest.fixture
+def landslide(monkeypatch, capsys):
+    """The command in this process: exit code, standard output, standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["landslide", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return ended.value.code or 0, told.out, told.err
+
+    return call

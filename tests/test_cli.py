@@ -25,7 +25,7 @@ from conftest import write_optical as optical
 from conftest import write_radar as radar
 from shapely import box
 
-from landslide_core import cli, cli_training
+from landslide_core import cli_training
 from landslide_core.bands import RADAR_ROLES
 from landslide_core.detect import VERDICTS
 
@@ -34,21 +34,6 @@ SYSTEM_KEYS = {
     *("dropped_fraction", "filter_recall"),
 }
 TABLE_KEYS = {"n", "positives", "auc", "average_precision", "recall", "dropped_fraction"}
-
-
-@pytest.fixture
-def landslide(monkeypatch, capsys):
-    """The command in this process: exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["landslide", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return call
 
 
 @pytest.fixture(scope="module")
