@@ -35,7 +35,7 @@ from landslide_core.threads import one_thread
 Stop = Callable[[], bool]
 
 DEFAULT_MEMORY: Final = 2_000_000_000  # bytes, of the whole process
-_BASE: Final = 700_000_000  # libraries, bundle, results; not GDAL's block cache
+_BASE: Final = 750_000_000  # libraries, bundle, results; not GDAL's block cache
 _COPIES: Final = 9.0  # float32 copies of all bands of a block alive at once, all stages
 _CHUNK: Final = 64  # tiles judged at once
 _PATIENCE: Final = 0.3  # s after which a request to stop is asked for again

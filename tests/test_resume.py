@@ -244,7 +244,7 @@ def test_a_full_disk_is_one_line_and_resume_ends_the_same(
 def test_memory_decides_workers_and_block_height_not_results(inputs, options, expected, tmp_path):
     with pytest.raises(NoMemory, match=r"were allowed; at least .* MB are needed"):
         engine.Pace.of(1_000_000, 500, 2)
-    small, large = (engine.Pace.of(size, 500, 8) for size in (775_000_000, 40_000_000_000))
+    small, large = (engine.Pace.of(size, 500, 8) for size in (825_000_000, 40_000_000_000))
     assert (small.workers, small.height) != (large.workers, large.height)
     assert large == engine.Pace(8, PART)
     assert (
@@ -252,7 +252,7 @@ def test_memory_decides_workers_and_block_height_not_results(inputs, options, ex
         > engine.Pace.of(1_500_000_000, 10_980, 99).workers
     )  # a wide scene needs a larger block cache
     made = predict_scene(
-        inputs, RunOptions(options.bundle, device="cpu", memory=775_000_000), tmp_path / "run"
+        inputs, RunOptions(options.bundle, device="cpu", memory=825_000_000), tmp_path / "run"
     )
     assert made.meta["sha256"] == expected
 
