@@ -48,6 +48,7 @@ def describe(
     scene: Scene,
     bundle: Bundle,
     backend: str,
+    device: str,
     progress: Progress | None,
 ) -> dict[str, Any]:
     """The plan of a run: everything a reader needs to trust it, to repeat it, to go on with it."""
@@ -69,6 +70,7 @@ def describe(
         "stride": options.stride,
         "parts": {"height": HEIGHT, "width": WIDTH},
         "backend": backend,
+        "device": device,
         "decisions": [asdict(decision) for decision in scene.decisions],
         "warnings": list(scene.warnings),
         "missing_bands": list(scene.missing),

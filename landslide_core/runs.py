@@ -83,8 +83,10 @@ def predict_scene(
     scene = open_scene(inputs)
     pace = Pace.of(options.memory or DEFAULT_MEMORY, scene.grid.width, options.workers)
     opened = perf_counter() - started
-    _check_space(out, scene.grid)
-    plan = describe(inputs, options, scene, panel.bundle, panel.backend.name, progress)
+    _check_space(out, scene.grid, "Free some or choose another --out.")
+    plan = describe(
+        inputs, options, scene, panel.bundle, panel.backend.name, str(panel.device), progress
+    )
     _begin(out, plan)
     with _space_told(out), _writing(out):
         return _make(out, plan, _stream(scene, plan, panel, pace, opened), panel, progress, stop)
@@ -109,7 +111,8 @@ def resume_run(
         if not damages(folder):
             return open_run(folder)
         started = perf_counter()
-        where = resolve_device(device)
+        # By itself where it was begun: another device, or backend, has other last digits.
+        where = resolve_device(plan["device"] if device == "auto" else device)
         panel = panel_of(Path(plan["bundle"]["path"]), plan["backend"], where)
         scene = open_scene(inputs_of(plan))
         _check_same(folder, plan, scene, panel.bundle, progress)
@@ -168,6 +171,8 @@ def _make(
     tell()
     for part, judgement in stream_parts(stream, todo, tell, stop):
         store.write(part, judgement)
+        # Others may fill the disk meanwhile: said now, not after hours of work in vain.
+        _check_space(folder, stream.scene.grid, f"Free some, then `landslide resume {folder}`.")
     told = {**plan, "device": str(panel.device), "warnings": plan["warnings"] + panel.notes}
     return _finish(folder, told, stream, parts, progress)
 
@@ -233,14 +238,15 @@ def _check_same(
         )
 
 
-def _check_space(out: Path, grid: Grid) -> None:
+def _check_space(out: Path, grid: Grid, remedy: str) -> None:
+    """Raise NoSpace where all of a run's files might not find room."""
     parent = next(p for p in (out, *out.absolute().parents) if p.exists())
     free = shutil.disk_usage(parent).free
     needed = grid.height * grid.width * _BYTES_PER_PIXEL + _BYTES_BESIDE
     if free < needed:
         raise NoSpace(
             f"{free / 1e6:.0f} MB are free at {parent}; up to {needed / 1e6:.0f} MB are needed. "
-            "Free some or choose another --out."
+            f"{remedy}"
         )
 
 

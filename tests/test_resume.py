@@ -272,3 +272,20 @@ def test_parts_cover_every_tile_once():
 def test_a_part_that_is_not_done_is_not_read(tmp_path):
     with pytest.raises(RunDamaged, match=r"not done.*landslide resume"):
         parts.PartStore(tmp_path).read(parts.Part(3, 0, 0, 1, 1))
+
+
+def test_a_disk_that_others_fill_meanwhile_is_said_at_once(
+    inputs, options, expected, tmp_path, monkeypatch
+):
+    usage, asked = shutil.disk_usage(tmp_path), []
+
+    def filling(path):
+        asked.append(path)
+        return usage if len(asked) < 4 else usage._replace(free=3_000_000)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.shutil, "disk_usage", filling)
+        with pytest.raises(NoSpace, match=r"3 MB are free.*landslide resume"):
+            predict_scene(inputs, options, tmp_path / "run")
+    assert 0 < len(list((tmp_path / "run" / PARTS).glob("part_*.json"))) < 16
+    assert resume_run(tmp_path / "run").meta["sha256"] == expected
