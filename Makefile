@@ -13,6 +13,8 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -c constraints.txt -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
+# Six real pairs of Sentinel-1 and -2 that tests read; none of what it asks for beside them.
+	$(BIN)/pip install --quiet --no-deps bigearthnet-common==2.8.0
 	@touch $@
 
 demo: $(READY) runs/sample/run.json

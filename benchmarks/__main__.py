@@ -20,7 +20,7 @@ from benchmarks.whole import SIZES, figures_of, predict, summary
 from landslide_core.bundle import load_bundle
 from landslide_core.errors import LandslideError
 from landslide_core.plan import DEFAULT_BUNDLE, RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import ROLES, SceneInputs
 from landslide_core.terminal import (
     BackendKind,
     BackendName,
@@ -58,7 +58,7 @@ def scene(out: Path, size: int = 10_980, seed: int = 7) -> None:
     """Write a simulated scene of size × size pixels, unless it is there already."""
     with err.status("simulating"):
         inputs = write_scene(out, SceneOptions(size, seed))
-    files = [*inputs.s2, *inputs.desc_pre, *inputs.desc_post, *inputs.asc_pre, *inputs.asc_post]
+    files = [Path(path) for role in ROLES for path in inputs.given(role)]
     show({file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}, False)
 
 

@@ -19,7 +19,8 @@ from landslide_core.detect import (
 from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling
 from landslide_core.preprocess import model_input
-from landslide_core.readers.inputs import SceneInputs, open_scene
+from landslide_core.readers.given import SceneInputs
+from landslide_core.readers.inputs import open_scene
 from landslide_core.training.dataset import PatchSet, simulated_tiles
 from landslide_core.training.prepare import load_prepared
 

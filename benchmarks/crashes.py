@@ -13,7 +13,7 @@ from typing import Any, Final
 from landslide_core import engine, parts, plan
 from landslide_core.folder import PARTS, damages
 from landslide_core.plan import PLAN, RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.runs import predict_scene, resume_run
 
 _PART: Final = 256  # pixels a side: a small scene has many parts, and many moments between them

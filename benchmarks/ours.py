@@ -12,7 +12,8 @@ from landslide_core.features import tile_features
 from landslide_core.grid import Tiling
 from landslide_core.panel import Panel
 from landslide_core.prefilter import Prefilter
-from landslide_core.readers.inputs import SceneInputs, open_scene
+from landslide_core.readers.given import SceneInputs
+from landslide_core.readers.inputs import open_scene
 
 Floats = NDArray[np.float32]
 

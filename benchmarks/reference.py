@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from landslide_core.bands import ADDED, BAND_NAMES, INDEX, POLARISATIONS, RADAR_ROLES, radar_band
 from landslide_core.ensemble import VIEWS
 from landslide_core.grid import Tiling, cut
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.training.reference import ReferenceFPN, ReferenceOptions
 
 Floats = NDArray[np.float32]
@@ -36,7 +36,7 @@ def read_tiles(inputs: SceneInputs) -> Floats:
         for name, plane in zip(("blue", "green", "red", "nir"), file.read(), strict=True):
             pixels[INDEX[name]] = np.where(plane == 0, np.nan, plane.astype(np.float32) - ADDED)
     for role in RADAR_ROLES:
-        with rasterio.open(inputs.radar(role)[0]) as file:
+        with rasterio.open(inputs.given(role)[0]) as file:
             stored = file.read()
             if file.tags()["UNITS"] == "dB":
                 stored = 10 ** (stored / 10)

@@ -24,7 +24,7 @@ from benchmarks.mosaic import Layout, lay_out
 from benchmarks.zones import CRS, RADAR_CRS, optical_position, radar_grid
 from landslide_core.bands import ADDED, INDEX, PIXEL, POLARISATIONS, RADAR_ROLES, TILE, radar_band
 from landslide_core.errors import SceneTooSmall
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.simulate import DATES, EVENT, ORIGIN, PASSES
 
 KINDS: Final = ((0, 1, 2, 3), (4, 5, 6, 7))  # hills, forest

@@ -19,7 +19,7 @@ from landslide_core.ensemble import VIEWS, Ballot, cast_votes
 from landslide_core.errors import SceneError
 from landslide_core.features import filter_features, table_features
 from landslide_core.preprocess import cloud_by_brightness, model_input
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.rounds import Stakes
 
 Floats = NDArray[np.float32]

@@ -15,7 +15,7 @@ import numpy as np
 
 from landslide_core.bands import RADAR_ROLES
 from landslide_core.errors import RunError
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 
 SIZES: Final = (1000, 2000, 4000, 10_980)
 FITTED_FROM: Final = 2000  # pixels a side; in smaller scenes, starting up weighs too much
@@ -42,9 +42,9 @@ def predict(inputs: SceneInputs, extra: Sequence[str] = ()) -> tuple[Usage, dict
     for path in inputs.s2:
         command += ["--s2", str(path)]
     for role in RADAR_ROLES:
-        for path in inputs.radar(role):
+        for path in inputs.given(role):
             command += [f"--s1-{role.replace('_', '-')}", str(path)]
-    with TemporaryDirectory(prefix="bench-", dir=inputs.s2[0].parent) as folder:
+    with TemporaryDirectory(prefix="bench-", dir=Path(inputs.s2[0]).parent) as folder:
         out = Path(folder) / "run"
         usage = measure([*command, "--out", str(out)])
         return usage, json.loads((out / "run.json").read_text())

@@ -6,15 +6,21 @@ from typing import Annotated
 
 import typer
 
-from landslide_core import cli_jobs, cli_runs, cli_training  # noqa: F401  commands that join in
+from landslide_core import (  # noqa: F401  commands that join in
+    cli_jobs,
+    cli_runs,
+    cli_search,
+    cli_training,
+)
 from landslide_core.bundle import load_bundle
+from landslide_core.cli_scene import takes_scene
 from landslide_core.detect import VERDICTS
 from landslide_core.doctor import examine
 from landslide_core.errors import CannotWrite, DatasetError, LandslideError
 from landslide_core.folder import open_run, refuse_existing
 from landslide_core.outputs import write_predictions
 from landslide_core.plan import DEFAULT_BUNDLE, RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import ROLES, SceneInputs
 from landslide_core.runs import predict_scene, resolve_device
 from landslide_core.simulate import SimulationOptions, simulate, write_scene
 from landslide_core.terminal import (
@@ -23,11 +29,9 @@ from landslide_core.terminal import (
     BundleFolder,
     Device,
     DeviceName,
-    Files,
     Json,
+    LeastSlope,
     MemoryLimit,
-    Offset,
-    StackBands,
     Stride,
     StrideName,
     Workers,
@@ -60,15 +64,10 @@ def main() -> None:
 
 
 @app.command()
+@takes_scene
 def predict(
     out: Annotated[Path, typer.Option(help="New run folder; with --patches a CSV file.")],
-    s2: Files = [],  # noqa: B006  typer copies the default
-    s1_desc_pre: Files = [],  # noqa: B006
-    s1_desc_post: Files = [],  # noqa: B006
-    s1_asc_pre: Files = [],  # noqa: B006
-    s1_asc_post: Files = [],  # noqa: B006
-    s2_bands: StackBands = None,
-    s2_offset: Offset = None,
+    inputs: SceneInputs,
     patches: Annotated[
         Path | None, typer.Option(help="Folder of challenge patches, instead of a scene.")
     ] = None,
@@ -78,33 +77,28 @@ def predict(
     backend: BackendName = BackendKind.auto,
     memory: MemoryLimit = None,
     workers: Workers = None,
+    least_slope: LeastSlope = 0.0,
     as_json: Json = False,
 ) -> None:
     """Judge a scene tile by tile and write a run folder, or judge challenge patches."""
     if patches is not None:
-        if s2 or s1_desc_pre or s1_desc_post or s1_asc_pre or s1_asc_post:
+        if any(map(inputs.given, ROLES)):
             raise DatasetError(
                 "Both --patches and scene files were given; one of them is needed. Leave one out."
             )
         _predict_patches(patches, out, bundle, device, as_json)
         return
-    inputs = SceneInputs(
-        s2=tuple(s2),
-        desc_pre=tuple(s1_desc_pre),
-        desc_post=tuple(s1_desc_post),
-        asc_pre=tuple(s1_asc_pre),
-        asc_post=tuple(s1_asc_post),
-        s2_bands=tuple(s2_bands.split(",")) if s2_bands else None,
-        s2_offset=s2_offset,
-    )
     options = RunOptions(
-        bundle, int(stride), device, backend, memory=bytes_of(memory), workers=workers
+        bundle, int(stride), device, backend, bytes_of(memory), workers, least_slope
     )
     with progress_bars() as progress:
         run = predict_scene(inputs, options, out, progress)
     for warning in run.meta["warnings"]:
         say(f"warning: {warning}")
-    show(run.meta if as_json else {"run": str(out), **run.meta["counts"]}, as_json)
+    told = {"run": str(out), **run.meta["counts"]}
+    if least_slope:
+        told["alarms"] = run.meta["slope_mask"]["alarms"]
+    show(run.meta if as_json else told, as_json)
 
 
 def _predict_patches(folder: Path, out: Path, bundle: Path, device: Device, as_json: bool) -> None:

@@ -8,22 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
+from landslide_core.cli_scene import takes_scene
 from landslide_core.job_log import in_words
 from landslide_core.jobs import DEFAULT_QUEUE, Job, Queue
 from landslide_core.launch import command, start_worker
 from landslide_core.plan import DEFAULT_BUNDLE, RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.terminal import (
     BackendKind,
     BackendName,
     BundleFolder,
     Device,
     DeviceName,
-    Files,
     Json,
+    LeastSlope,
     MemoryLimit,
-    Offset,
-    StackBands,
     Stride,
     StrideName,
     Workers,
@@ -42,21 +41,17 @@ Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the job.")]
 
 
 @jobs_app.command()
+@takes_scene
 def add(
     out: Annotated[Path, typer.Option(help="New run folder.")],
-    s2: Files = [],  # noqa: B006  typer copies the default
-    s1_desc_pre: Files = [],  # noqa: B006
-    s1_desc_post: Files = [],  # noqa: B006
-    s1_asc_pre: Files = [],  # noqa: B006
-    s1_asc_post: Files = [],  # noqa: B006
-    s2_bands: StackBands = None,
-    s2_offset: Offset = None,
+    inputs: SceneInputs,
     stride: StrideName = Stride.whole,
     bundle: BundleFolder = DEFAULT_BUNDLE,
     device: DeviceName = Device.auto,
     backend: BackendName = BackendKind.auto,
     memory: MemoryLimit = None,
     workers: Workers = None,
+    least_slope: LeastSlope = 0.0,
     start: Annotated[
         bool, typer.Option("--start", help="Start a worker in the background where there is none.")
     ] = False,
@@ -64,17 +59,10 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Queue a run, with the options of `landslide predict`; a worker makes it."""
-    inputs = SceneInputs(
-        s2=tuple(s2),
-        desc_pre=tuple(s1_desc_pre),
-        desc_post=tuple(s1_desc_post),
-        asc_pre=tuple(s1_asc_pre),
-        asc_post=tuple(s1_asc_post),
-        s2_bands=tuple(s2_bands.split(",")) if s2_bands else None,
-        s2_offset=s2_offset,
-    )
     limit = bytes_of(memory)
-    options = RunOptions(bundle, int(stride), str(device), str(backend), limit, workers)
+    options = RunOptions(
+        bundle, int(stride), str(device), str(backend), limit, workers, least_slope
+    )
     job = Queue(queue).add(inputs, options, out)
     if start:
         start_worker(queue, str(device))

@@ -11,15 +11,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from landslide_core.bands import INDEX, OPTICAL, TILE
+from landslide_core.bands import BANDS, INDEX, OPTICAL, TILE
 from landslide_core.bundle import Bundle
 from landslide_core.combinations import combination_of
+from landslide_core.drift import BINS, placed
 from landslide_core.ensemble import VIEWS, Ballot, cast_votes
 from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling, Window
-from landslide_core.preprocess import cloud_by_brightness, model_input
+from landslide_core.preprocess import bright, model_input
 from landslide_core.rounds import Stakes
-from landslide_core.scene import Scene
+from landslide_core.scene import Scene, grown
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -46,12 +47,14 @@ class Judgement:
     valid_fraction: Floats  # (N,) pixels with data in any band
     votes: Floats  # (N, members, 8); NaN where none was needed any more
     votes_cast: NDArray[np.uint8]  # (N,)
+    slope: Floats  # (N,) degrees, of the steepest hundredth; NaN where no DEM tells
+    placed: NDArray[np.uint8]  # (N, 12, BINS) sampled pixels among the training's, of tiles judged
 
     @staticmethod
     def room_for(count: int, members: int) -> "Judgement":
         """A judgement of `count` tiles nobody has looked at yet."""
-        probability, spread, agreement, score, cloud, valid = np.full(
-            (6, count), np.nan, np.float32
+        probability, spread, agreement, score, cloud, valid, slope = np.full(
+            (7, count), np.nan, np.float32
         )
         return Judgement(
             verdict=np.full(count, NO_DATA, np.uint8),
@@ -64,6 +67,8 @@ class Judgement:
             valid_fraction=valid,
             votes=np.full((count, members, len(VIEWS)), np.nan, np.float32),
             votes_cast=np.zeros(count, np.uint8),
+            slope=slope,
+            placed=np.zeros((count, len(BANDS), BINS), np.uint8),
         )
 
     def put(self, start: int, part: "Judgement") -> None:
@@ -119,9 +124,11 @@ def judge(
     judged.valid_fraction[:], judged.cloud_fraction[:] = valid, clouded
     todo = np.flatnonzero(valid >= LEAST_VALID)
     if len(todo):
+        known = pixels[todo]
+        judged.placed[todo] = placed(known, bundle.quantiles)
         with timed(clock, "filter"):
-            features = filter_features(table_features(pixels[todo]))
-        inputs = model_input(pixels[todo], cloud[todo])
+            features = filter_features(table_features(known))
+        inputs = model_input(known, cloud[todo])
         _judge_known(judged, todo, inputs, features, bundle, ask, clock)
     return judged
 
@@ -177,7 +184,11 @@ def read_block(scene: Scene, window: Window) -> tuple[Floats, Flags]:
     """Pixels (12, height, width) and cloud flags (height, width) of a window of a scene."""
     pixels = scene.read(window)
     cloud = scene.read_cloud(window)
-    return pixels, cloud_by_brightness(pixels) if cloud is None else cloud
+    if cloud is None:
+        reach = scene.cloud.reach
+        red = scene.band("red", grown(window, reach)) if reach else pixels[INDEX["red"]]
+        cloud = scene.cloud.spread(bright(red))
+    return pixels, cloud
 
 
 def cut_tiles(

@@ -30,6 +30,7 @@ from landslide_core.grid import Tiling
 from landslide_core.parts import HEIGHT, WIDTH, Part, tiles_high
 from landslide_core.pixels import block_cache
 from landslide_core.scene import Scene
+from landslide_core.slope import tile_slopes
 from landslide_core.threads import one_thread
 
 Stop = Callable[[], bool]
@@ -108,6 +109,7 @@ class Stream:
             ground = enclosing(windows)
             with timed(spent, "read"):
                 pixels, cloud = read_block(self.scene, ground)
+                slopes = tile_slopes(self.scene, ground, windows)
             self.account.add(0, spent)
             for start in range(0, len(windows), _CHUNK):
                 if halt.is_set():
@@ -115,7 +117,9 @@ class Stream:
                 spent = {}
                 chunk = windows[start : start + _CHUNK]
                 tiles = cut_tiles(pixels, cloud, ground, chunk)
-                room.put(done, judge(*tiles, self.bundle, self.ask, spent))
+                judged = judge(*tiles, self.bundle, self.ask, spent)
+                judged.slope[:] = slopes[start : start + _CHUNK]
+                room.put(done, judged)
                 done += len(chunk)
                 self.account.add(len(chunk), spent)
         return room

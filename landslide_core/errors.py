@@ -33,6 +33,10 @@ class AmbiguousUnits(SceneError):
     """Values fit no known unit, or more than one."""
 
 
+class CatalogueError(SceneError):
+    """A catalogue of scenes doesn't answer, or answers with something else than scenes."""
+
+
 class BundleError(LandslideError):
     """The model bundle cannot be used."""
 

@@ -14,8 +14,8 @@ from landslide_core.errors import RunBusy, RunDamaged
 from landslide_core.grid import Grid
 from landslide_core.lock import is_held
 from landslide_core.parts import PartStore, parts_of, sha256_of
-from landslide_core.plan import PLAN, grid_of, inputs_of, read_plan, tiling_of
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.plan import PLAN, grid_of, read_plan, tiling_of
+from landslide_core.readers.given import SceneInputs, inputs_from
 
 RECORD: Final = "run.json"
 PARTS: Final = "parts"
@@ -56,7 +56,7 @@ class Run:
 
     def inputs(self) -> SceneInputs:
         """The inputs the run was made from, as they were given."""
-        return inputs_of(self.meta)
+        return inputs_from(self.meta["given"])
 
 
 def refuse_existing(out: Path) -> None:

@@ -2,18 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
+from pyproj import Geod, Transformer
+from pyproj.exceptions import ProjError
 
 from landslide_core.bands import PIXEL, TILE
-from landslide_core.errors import MissingCRS, SceneTooSmall
+from landslide_core.errors import GridMismatch, MissingCRS, SceneTooSmall
 
 Reduction = Literal["mean", "max"]
+Degrees = NDArray[np.float64]
+
+UTM_ENDS: Final = (-80.5, 84.5)  # °; UTM and the Sentinel-2 grid end at 80° S and 84° N
+EDGE: Final = 17  # points a side at which a raster's place is checked
+NEAR: Final = 0.1  # pixels
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ def is_utm(crs: Any) -> bool:
 def grid_from_raster(crs: Any, transform: Affine, height: int, width: int) -> Grid:
     """The 10 m UTM grid for a raster: its own if it is one, else one that encloses it.
 
-    Raises MissingCRS. A new grid is north up with its corners on whole multiples of 10 m.
+    Raises MissingCRS, and GridMismatch near a pole. A new grid is north up with its corners on
+    whole multiples of 10 m.
     """
     if crs is None:
         raise MissingCRS(
@@ -96,9 +104,93 @@ def grid_from_raster(crs: Any, transform: Affine, height: int, width: int) -> Gr
     )
     if square and is_utm(geobox.crs):
         return Grid(geobox)
-    zone = str(geobox.crs) if is_utm(geobox.crs) else "utm"  # zones overlap: a file's own one stays
+    zone = str(geobox.crs) if is_utm(geobox.crs) else _zone(geobox)  # a file's own one stays
     utm = geobox.footprint(zone, npoints=100)
     return Grid(GeoBox.from_bbox(utm.boundingbox, utm.crs, resolution=PIXEL))
+
+
+def _zone(geobox: GeoBox) -> str:
+    """The UTM zone of a raster's middle. Raises GridMismatch where there is none."""
+    (longitude,), (latitude,) = lonlat(geobox, [geobox.shape.x / 2], [geobox.shape.y / 2])
+    if not UTM_ENDS[0] <= latitude <= UTM_ENDS[1]:
+        side = "N" if latitude > 0 else "S"
+        raise GridMismatch(
+            f"The scene lies at {abs(latitude):.1f}° {side}; a place between 80° S and 84° N, "
+            "where the grids of Sentinel-2 end, is needed. Choose another area."
+        )
+    zone = int((longitude + 180) // 6) % 60 + 1
+    return f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
+
+
+def lonlat(geobox: GeoBox, cols: Any, rows: Any) -> tuple[Degrees, Degrees]:
+    """Longitudes and latitudes (WGS 84, °) of pixel positions; infinite where there are none."""
+    places: Any = (np.asarray(cols, float), np.asarray(rows, float))
+    x, y = geobox.transform @ places
+    project = Transformer.from_crs(geobox.crs, "EPSG:4326", always_xy=True)
+    longitude, latitude = project.transform(x, y)
+    return longitude, latitude
+
+
+def ground_size(geobox: GeoBox) -> tuple[float, float]:
+    """Width and height of the middle pixel on the ground, in metres; not finite if nowhere.
+
+    Along the ellipsoid, but for UTM, whose metres are metres to a thousandth: a pixel's size in
+    its CRS may be in feet or degrees, and a metre of web Mercator is half a metre at 60°.
+    """
+    if is_utm(geobox.crs):
+        a = geobox.transform
+        return float(np.hypot(a.a, a.d)), float(np.hypot(a.b, a.e))
+    col, row = geobox.shape.x / 2, geobox.shape.y / 2
+    longitude, latitude = lonlat(
+        geobox, [col - 0.5, col + 0.5, col, col], [row, row, row - 0.5, row + 0.5]
+    )
+    if not np.isfinite([longitude, latitude]).all():
+        return np.nan, np.nan
+    _, _, sides = Geod(ellps="WGS84").inv(
+        longitude[::2], latitude[::2], longitude[1::2], latitude[1::2]
+    )
+    return float(sides[0]), float(sides[1])
+
+
+def is_placed(geobox: GeoBox) -> bool:
+    """Whether every part of a raster has one place on Earth: from there leads a way back.
+
+    Not so past a pole, or past the edge of a world map, where what lies on the other side would
+    be missed; around the Earth in degrees, 181° being -179°, there is.
+    """
+    if not abs(geobox.transform.determinant) > 0:  # pixels without area, or not numbers
+        return False
+    cols = np.linspace(0, geobox.shape.x, EDGE)
+    rows = np.linspace(0, geobox.shape.y, EDGE)
+    col, row = (axis.ravel() for axis in np.meshgrid(cols, rows))
+    try:
+        longitude, latitude = lonlat(geobox, col, row)
+    except ProjError:  # a damaged CRS
+        return False
+    if not ((np.abs(longitude) <= 540) & (np.abs(latitude) <= 90.0001)).all():
+        return False
+    x, y = into(geobox, "EPSG:4326", longitude, latitude)
+    back_col, back_row = ~geobox.transform @ (x, y)
+    with np.errstate(invalid="ignore"):
+        return bool((np.hypot(back_col - col, back_row - row) < NEAR).all())
+
+
+def into(geobox: GeoBox, crs: Any, x: Degrees, y: Degrees) -> tuple[Degrees, Degrees]:
+    """Positions in a CRS as a raster's own coordinates, longitudes less than half a turn away."""
+    if geobox.crs == crs:
+        return x, y
+    own_x, own_y = Transformer.from_crs(crs, geobox.crs, always_xy=True).transform(x, y)
+    with np.errstate(invalid="ignore"):  # infinite where the projection has no answer
+        return own_x - round_earth(geobox, own_x), own_y
+
+
+def round_earth(geobox: GeoBox, x: Any) -> Any:
+    """By how much x lies whole turns away from a raster's middle: 0 in a projection."""
+    if geobox.crs is None or not geobox.crs.geographic:
+        return 0.0
+    middle, _ = geobox.transform @ (geobox.shape.x / 2, geobox.shape.y / 2)
+    turn = 2 * np.pi / geobox.crs.proj.axis_info[0].unit_conversion_factor  # 360°, or 400 gon
+    return turn * np.round((x - middle) / turn)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from landslide_core.folder import refuse_existing
 from landslide_core.lock import is_held
 from landslide_core.plan import RunOptions
 from landslide_core.queue_file import QueueFile
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs, inputs_from
 
 DEFAULT_QUEUE: Final = Path("runs/.jobs")
 ATTEMPTS: Final = 3  # times that a job may end its worker
@@ -94,7 +94,7 @@ class Queue:
         refuse_existing(out)
         row = {
             "out": str(out.absolute()),
-            "inputs": json.dumps(asdict(inputs), default=_absolute),
+            "inputs": json.dumps(inputs.record(signed=True)),
             "options": json.dumps(asdict(options), default=_absolute),
             "device": options.device,
             "created": time(),
@@ -244,15 +244,9 @@ class Queue:
         said: dict[str, Any] = {field.name: row[field.name] for field in fields(Job)}
         try:
             given, options = json.loads(said["inputs"]), json.loads(said["options"])
-            paths = {
-                name: tuple(map(Path, value))
-                for name, value in given.items()
-                if name not in ("s2_bands", "s2_offset")
-            }
-            bands = tuple(given["s2_bands"]) if given["s2_bands"] else None
             said |= {
                 "out": Path(said["out"]),
-                "inputs": SceneInputs(**paths, s2_bands=bands, s2_offset=given["s2_offset"]),
+                "inputs": inputs_from(given),
                 "options": RunOptions(**{**options, "bundle": Path(options["bundle"])}),
                 "cancelling": bool(said["cancelling"]),
                 "begun": bool(said["begun"]),

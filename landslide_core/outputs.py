@@ -20,7 +20,8 @@ from rio_cogeo.profiles import cog_profiles
 from landslide_core.detect import NO_DATA, VERDICTS, Detections, Judgement
 from landslide_core.errors import CannotWrite
 from landslide_core.grid import Grid
-from landslide_core.pixels import GDAL_OPTIONS
+from landslide_core.opening import GDAL_OPTIONS
+from landslide_core.slope import alarms
 
 _UNDATED: Final = "2000-01-01T00:00:00.000Z"
 VERDICT_NO_DATA: Final = 255  # in verdict.tif; codes 0.. are indices into VERDICTS
@@ -34,8 +35,13 @@ VERDICT_COLOURS: Final[dict[str, str]] = {
 }
 
 
-def tile_table(grid: Grid, detections: Detections) -> geopandas.GeoDataFrame:
-    """One row a tile, in EPSG:4326: position, verdict, scores, each member's mean vote."""
+def tile_table(
+    grid: Grid, detections: Detections, least_slope: float = 0.0
+) -> geopandas.GeoDataFrame:
+    """One row a tile, in EPSG:4326: position, verdict, scores, each member's mean vote.
+
+    A tile less steep than `least_slope` (degrees) keeps its verdict and raises no alarm.
+    """
     tiling, tiles = detections.tiling, detections.tiles
     rows, cols = np.divmod(np.arange(len(tiling)), tiling.cols)
     asked = tiles.votes_cast > 0
@@ -46,6 +52,7 @@ def tile_table(grid: Grid, detections: Detections) -> geopandas.GeoDataFrame:
         "row": rows,
         "col": cols,
         "verdict": [VERDICTS[code] for code in tiles.verdict],
+        "alarm": alarms(tiles, least_slope),
         "probability": tiles.probability,
         "says_landslide": tiles.says_landslide,
         "spread": tiles.spread,
@@ -54,10 +61,12 @@ def tile_table(grid: Grid, detections: Detections) -> geopandas.GeoDataFrame:
         "filter_score": tiles.filter_score,
         "cloud_fraction": tiles.cloud_fraction,
         "valid_fraction": tiles.valid_fraction,
+        "slope": tiles.slope,
         **{f"member_{m:02d}": members[:, m] for m in range(members.shape[1])},
     }
     boxes = _outlines(grid, detections)
-    return geopandas.GeoDataFrame(columns, geometry=boxes, crs=grid.crs).to_crs("EPSG:4326")
+    table = geopandas.GeoDataFrame(columns, geometry=boxes, crs=grid.crs).to_crs("EPSG:4326")
+    return table.set_geometry(_cut_at_180(table.geometry.to_numpy()), crs=table.crs)
 
 
 def _outlines(grid: Grid, detections: Detections) -> NDArray[np.object_]:
@@ -69,6 +78,25 @@ def _outlines(grid: Grid, detections: Detections) -> NDArray[np.object_]:
     rings = np.stack([np.stack(grid.transform @ corner, axis=-1) for corner in corners], axis=1)
     outlines: NDArray[np.object_] = shapely.polygons(rings)
     return outlines
+
+
+def _cut_at_180(outlines: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Outlines in degrees, those across the antimeridian in two parts, one on either side of it.
+
+    Drawn from 179.99° to -179.99° as they are, they would go round the Earth.
+    """
+    whole = outlines.copy()
+    west, _, east, _ = shapely.bounds(outlines).T
+    for i in np.flatnonzero(east - west > 180):
+        lon, lat = shapely.get_coordinates(outlines[i]).T
+        beyond = shapely.polygons(np.stack([np.where(lon < 0, lon + 360, lon), lat], axis=-1))
+        near, past = (
+            shapely.intersection(beyond, shapely.box(start, -90, start + 360, 90))
+            for start in (-180, 180)
+        )
+        back = shapely.transform(past, lambda points: points - (360, 0))
+        whole[i] = shapely.union_all([part for part in (near, back) if part.area > 0])
+    return whole
 
 
 def write_tiles(tiles: geopandas.GeoDataFrame, folder: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +17,15 @@ from rasterio.errors import RasterioError
 
 from landslide_core.bands import BAND_NAMES, PIXEL
 from landslide_core.errors import UnreadableRaster
-from landslide_core.grid import Grid, Window
+from landslide_core.grid import Grid, Window, round_earth
+from landslide_core.opening import gdal_options, open_raster
+from landslide_core.places import place_of, stamp, told
 from landslide_core.resample import Lattice, bilinear, bordered, lattice_of, nearest
 
 Floats = NDArray[np.float32]
-Unit = Literal["reflectance", "linear", "amplitude", "db", "class"]
+Unit = Literal["reflectance", "linear", "amplitude", "db", "class", "metres"]
 POWER: Final = ("linear", "amplitude")  # as stored; read as linear power
 
-# GDAL's block cache is bounded, so that memory doesn't grow with what was read.
-GDAL_OPTIONS: Final = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
 CACHE: Final = (64 * 2**20, 512 * 2**20)  # bytes, least and most while a scene is read
 
 BOX: Final = 512  # pixels a side decoded at once: a rotated box needs little more than itself
@@ -34,21 +33,24 @@ PIECE: Final = (64, 256)  # rows and columns sampled at once, so that they stay 
 # What is beyond these is a fill value, such as -9999, that the file doesn't declare.
 REFLECTANCE_FLOOR: Final = -2000.0
 DB_RANGE: Final = (-80.0, 60.0)
+METRES_RANGE: Final = (-1000.0, 9000.0)  # land lies between -430 and 8,849 m
 
 
 @dataclass(frozen=True)
 class BandSource:
     """Where one band's pixels lie and how they become physical: stored × scale + offset."""
 
-    path: str
+    path: str  # as GDAL opens it
     index: int  # band of the file, from 1
     geobox: GeoBox  # the file's own grid
     resolution: float  # m, the pixel's longer side on the ground
     unit: Unit
-    scale: float = 1.0  # to reflectance × 10⁴, dB, linear power, amplitude or class
+    scale: float = 1.0  # to reflectance × 10⁴, dB, linear power, amplitude, class or m
     offset: float = 0.0
     nodata: float | None = None
     masked: bool = False  # the file carries a mask band
+    # Row and column where each file begins, if the raster is cut into several.
+    shards: tuple[tuple[int, int, "BandSource"], ...] = ()
 
 
 def within(part: Window, window: Window) -> tuple[slice, slice]:
@@ -72,10 +74,10 @@ def physical(source: BandSource, stored: NDArray[Any]) -> Floats:
 
     No data is found before scale and offset, which would turn it into an ordinary value. Zero is
     no data: Sentinel-2 DN 0 by definition, power 0 has no logarithm. In dB it is an ordinary
-    value, and a fill only where the file declares no other one.
+    value, and a fill only where the file declares no other one; at 0 m lies the sea.
     """
     valid = np.isfinite(stored)
-    if source.unit != "db" or source.nodata is None:
+    if source.unit != "metres" and (source.unit != "db" or source.nodata is None):
         valid &= stored != 0
     if source.nodata is not None:
         valid &= stored != source.nodata
@@ -90,6 +92,8 @@ def physical(source: BandSource, stored: NDArray[Any]) -> Floats:
         valid &= values > REFLECTANCE_FLOOR
     if source.unit == "db":
         valid &= (values > DB_RANGE[0]) & (values < DB_RANGE[1])
+    if source.unit == "metres":
+        valid &= (values > METRES_RANGE[0]) & (values < METRES_RANGE[1])
     return np.where(valid, values, np.float32(np.nan))
 
 
@@ -118,8 +122,8 @@ def read_sources(
     for source in dict.fromkeys(sources):  # the same file may serve two dates
         groups.setdefault((source.geobox, source.unit == "class"), []).append(source)
     planes: dict[BandSource, Floats] = {}
-    options = {**GDAL_OPTIONS, "GDAL_CACHEMAX": block_cache(grid.width)}
-    with rasterio.Env(**options):
+    options = gdal_options(source.path for group in groups.values() for source in group)
+    with rasterio.Env(**{**options, "GDAL_CACHEMAX": block_cache(grid.width)}):
         for (geobox, _), members in groups.items():
             found = [
                 rooms[source] if rooms and source in rooms else _room(window) for source in members
@@ -149,7 +153,9 @@ def whole_shift(geobox: GeoBox, grid: Grid) -> tuple[int, int] | None:
     """Rows and columns from the grid's origin to a raster's, if their pixels coincide."""
     if geobox.crs != grid.geobox.crs:
         return None
-    to_raster: Affine = ~geobox.transform @ grid.transform
+    middle, _ = geobox.transform @ (geobox.shape.x / 2, geobox.shape.y / 2)
+    turned = Affine.translation(-round_earth(grid.geobox, middle), 0) @ geobox.transform
+    to_raster: Affine = ~turned @ grid.transform
     (left, top), (right, bottom) = (to_raster @ xy for xy in ((0, 0), (grid.width, grid.height)))
     col, row = round(left), round(top)
     gaps = (left - col, top - row, right - col - grid.width, bottom - row - grid.height)
@@ -176,13 +182,14 @@ def _resample(
 ) -> None:
     """Read sources of one grid at a window's pixel centres into planes (height, width).
 
-    Bilinear in reflectance or linear power, nearest for classes; sources finer than the grid
-    are averaged over sub-pixel points. Not GDAL's warper: through rasterio its transform is
+    Bilinear in reflectance, linear power or metres, nearest for classes; sources finer than the
+    grid are averaged over sub-pixel points. Not GDAL's warper: through rasterio its transform is
     approximate to 1/8 pixel with nodes that move with the window, so tiles would disagree.
     """
     own = Grid(sources[0].geobox)
     lattice = lattice_of(own, grid, window)
-    boxes = list(_parts(window, BOX, BOX))
+    side = max(PIECE[0], round(BOX * min(sources[0].resolution / PIXEL, 1)))  # room for finer ones
+    boxes = list(_parts(window, side, side))
     parts = [lattice.over(box).reach(own) for box in boxes]
     stored = bordered(len(sources), parts)
     for box, part in zip(boxes, parts, strict=True):
@@ -221,19 +228,26 @@ def _points(
 
 
 def _decode(sources: Sequence[BandSource], part: Window, planes: Sequence[Floats]) -> None:
-    """Read and decode a part of the sources' own grid into planes (height, width)."""
+    """Read and decode a part of the sources' own grid into planes (height, width) of NaN."""
+    for source, plane in zip(sources, planes, strict=True):
+        for row, col, shard in source.shards:
+            moved = Window(part.row - row, part.col - col, part.height, part.width)
+            inside = Grid(shard.geobox).clip(moved)
+            if inside.height and inside.width:
+                _decode([shard], inside, [plane[within(inside, moved)]])
     box = rasterio.windows.Window(part.col, part.row, part.width, part.height)
-    for path in dict.fromkeys(source.path for source in sources):
+    for path in dict.fromkeys(source.path for source in sources if not source.shards):
         members = [i for i, source in enumerate(sources) if source.path == path]
         indexes = [sources[i].index for i in members]
         try:
-            file = _handle(path, os.stat(path).st_mtime_ns, threading.get_ident())
+            file = _handle(path, stamp(path), threading.get_ident())
             stored = file.read(indexes, window=box)
             masks = file.read_masks(indexes, window=box) if sources[members[0]].masked else None
         except (RasterioError, OSError) as error:
+            place = place_of(path)
             raise UnreadableRaster(
-                f"{path} stopped being readable ({error}); the same file as when the scene was "
-                "opened is needed. Restore it and run again."
+                f"{place} stopped being readable ({told(error, place)}); the same file as when "
+                "the scene was opened is needed. Restore it and run again."
             ) from error
         for k, i in enumerate(members):
             planes[i][:] = physical(sources[i], stored[k])
@@ -244,4 +258,4 @@ def _decode(sources: Sequence[BandSource], part: Window, planes: Sequence[Floats
 @lru_cache(maxsize=64)
 def _handle(path: str, stamp: int, thread: int) -> Any:
     """An open file: one a thread, as GDAL demands, and a new one when the file has changed."""
-    return rasterio.open(path)
+    return open_raster(path)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,19 +15,21 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from landslide_core.bands import RADAR_ROLES, TILE
+from landslide_core.bands import TILE
 from landslide_core.bundle import Bundle
 from landslide_core.detect import Progress
 from landslide_core.errors import RunDamaged
 from landslide_core.grid import Grid, Tiling
+from landslide_core.opening import open_raster
 from landslide_core.parts import HEIGHT, WIDTH
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.places import place_of
+from landslide_core.readers.given import SceneInputs
 from landslide_core.scene import Scene
 
 # Beside the package in a checkout, wherever the command is called from.
 DEFAULT_BUNDLE: Final = Path(__file__).parents[1] / "models" / "default"
 PLAN: Final = "plan.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 _PACKAGES: Final = ("landslide", "torch", "xgboost-cpu", "rasterio", "odc-geo", "numpy")
 
 
@@ -40,6 +43,7 @@ class RunOptions:
     backend: str = "auto"  # what computes the networks
     memory: int | None = None  # bytes the run may take; results do not depend on it
     workers: int | None = None  # parts under way at once; None: as many as cores and memory allow
+    least_slope: float = 0.0  # degrees, under which ground raises no alarm; 0: all ground may
 
 
 def describe(
@@ -57,17 +61,10 @@ def describe(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "simulated": is_simulated(scene),
         "inputs": file_records(scene, progress),
-        "given": {
-            **{
-                role: [str(Path(p).resolve()) for p in paths]
-                for role, paths in asdict(inputs).items()
-                if role in ("s2", *RADAR_ROLES)
-            },
-            "s2_bands": inputs.s2_bands,
-            "s2_offset": inputs.s2_offset,
-        },
+        "given": inputs.record(),
         "grid": grid_record(scene.grid),
         "stride": options.stride,
+        "least_slope": options.least_slope,
         "parts": {"height": HEIGHT, "width": WIDTH},
         "backend": backend,
         "device": device,
@@ -106,16 +103,6 @@ def read_plan(folder: Path) -> dict[str, Any]:
     return found
 
 
-def inputs_of(meta: Mapping[str, Any]) -> SceneInputs:
-    """The inputs a run was made from, as they were given."""
-    given = meta["given"]
-    paths = {role: tuple(Path(p) for p in given[role]) for role in ("s2", *RADAR_ROLES)}
-    named = given["s2_bands"]
-    return SceneInputs(
-        **paths, s2_bands=tuple(named) if named else None, s2_offset=given["s2_offset"]
-    )
-
-
 def grid_record(grid: Grid) -> dict[str, Any]:
     """A grid as JSON."""
     return {
@@ -140,23 +127,31 @@ def tiling_of(meta: Mapping[str, Any]) -> Tiling:
 
 
 def file_records(scene: Scene, progress: Progress | None) -> list[dict[str, Any]]:
-    """Role, path, SHA-256 and size of every file read."""
+    """Role, path, SHA-256 and size of every file read, an archive once for all its members.
+
+    What lies behind an address is recorded by the address alone, without its query.
+    """
+    read = [(role, place_of(opened)) for role, opened in scene.inputs]
+    holders = list(dict.fromkeys((role, place.file or str(place)) for role, place in read))
     records = []
-    for i, (role, name) in enumerate(scene.inputs):
-        path = Path(name)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = path.stat().st_size
-        records.append({"role": role, "path": str(path.resolve()), "sha256": digest, "bytes": size})
+    for i, (role, holder) in enumerate(holders):
+        if isinstance(holder, Path):
+            with holder.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found = {"sha256": digest, "bytes": holder.stat().st_size}
+            records.append({"role": role, "path": str(holder.resolve()), **found})
+        else:
+            records.append({"role": role, "path": holder, "sha256": None, "bytes": None})
         if progress:
-            progress("checksums", i + 1, len(scene.inputs))
+            progress("checksums", i + 1, len(holders))
     return records
 
 
 def is_simulated(scene: Scene) -> bool:
-    """Whether any file of a scene says of itself that it was simulated."""
-    for _, path in scene.inputs:
-        with rasterio.open(path) as raster:
+    """Whether any raster of a scene says of itself that it was simulated."""
+    sources = chain.from_iterable(scene.bands.values())
+    for opened in dict.fromkeys(source.path for source in sources):
+        with open_raster(opened) as raster:
             if "SIMULATED" in raster.tags():
                 return True
     return False

@@ -24,8 +24,12 @@ def normalise(pixels: Floats) -> Floats:
 
 def cloud_by_brightness(pixels: Floats) -> Flags:
     """The rule "normalised red > 6", (..., h, w); False where there is no red."""
-    red = INDEX["red"]
-    z = (pixels[..., red, :, :] - _MEAN[red]) / _STD[red]
+    return bright(pixels[..., INDEX["red"], :, :])
+
+
+def bright(red: Floats) -> Flags:
+    """The rule for red alone, reflectance × 10⁴, of any shape."""
+    z = (red - _MEAN[INDEX["red"]]) / _STD[INDEX["red"]]
     return np.asarray(z > CLOUD_RED)  # NaN compares as False: unseen is not cloud
 
 

@@ -15,7 +15,7 @@ from rasterio.transform import array_bounds, from_bounds
 from rasterio.warp import calculate_default_transform, reproject, transform_bounds
 
 from landslide_core.bands import BAND_NAMES, INDEX, TILE, radar_band
-from landslide_core.grid import Grid, Window
+from landslide_core.grid import Grid, Window, lonlat
 from landslide_core.scene import Scene
 
 Floats = NDArray[np.float32]
@@ -26,6 +26,7 @@ Limits = tuple[float, float]
 RADAR_LIMITS: Final[dict[str, Limits]] = {"vv": (-22.0, 0.0), "vh": (-28.0, -6.0)}  # dB
 RATIO_LIMITS: Final[Limits] = (1.0, 14.0)  # VV − VH, dB
 CHANGE_LIMITS: Final[Limits] = (-6.0, 6.0)  # post − pre, dB
+RADIUS: Final = 6_378_137.0  # m, of the sphere of web maps
 LEAST_SPAN: Final = 400.0  # reflectance × 10⁴: a flat tile is not stretched into noise
 
 # Palettes as evenly spaced anchors; all read alike under the common colour-vision deficiencies.
@@ -195,9 +196,8 @@ def to_web_map(picture: RGBA, geobox: GeoBox, longest: int = 1024) -> RGBA:
     """Warp a picture to EPSG:3857, at most `longest` pixels a side; no data is see-through."""
     height, width = picture.shape[:2]
     bounds = array_bounds(height, width, geobox.transform)
-    _, cols, rows = calculate_default_transform(
-        str(geobox.crs), "EPSG:3857", width, height, *bounds
-    )
+    crs, _ = _web_crs(geobox)
+    _, cols, rows = calculate_default_transform(str(geobox.crs), crs, width, height, *bounds)
     factor = max(1.0, max(cols, rows) / longest)
     cols, rows = max(1, round(cols / factor)), max(1, round(rows / factor))
     west, south, east, north = _web_extent(geobox)
@@ -208,26 +208,39 @@ def to_web_map(picture: RGBA, geobox: GeoBox, longest: int = 1024) -> RGBA:
         src_transform=geobox.transform,
         src_crs=str(geobox.crs),
         dst_transform=from_bounds(west, south, east, north, cols, rows),
-        dst_crs="EPSG:3857",
+        dst_crs=crs,
         resampling=Resampling.nearest if factor == 1 else Resampling.bilinear,
     )
     return np.ascontiguousarray(np.moveaxis(out, 0, -1))
 
 
+def _web_crs(geobox: GeoBox) -> tuple[str, float]:
+    """Web Mercator, and the longitude in its middle: 180° where a picture lies across that."""
+    cols, rows = (0, geobox.shape.x, 0, geobox.shape.x), (0, 0, geobox.shape.y, geobox.shape.y)
+    longitude, _ = lonlat(geobox, cols, rows)
+    if np.ptp(longitude) > 180:
+        return "+proj=webmerc +lon_0=180 +datum=WGS84", 180.0
+    return "EPSG:3857", 0.0
+
+
 def _web_extent(geobox: GeoBox) -> tuple[float, float, float, float]:
     bounds = array_bounds(*geobox.shape, geobox.transform)
     west, south, east, north = transform_bounds(
-        str(geobox.crs), "EPSG:3857", *bounds, densify_pts=41
+        str(geobox.crs), _web_crs(geobox)[0], *bounds, densify_pts=41
     )
     return west, south, east, north
 
 
 def web_map_bounds(geobox: GeoBox) -> tuple[Limits, Limits]:
-    """South-west and north-east corners (latitude, longitude) of `to_web_map`'s picture."""
-    west, south, east, north = transform_bounds(
-        "EPSG:3857", "EPSG:4326", *_web_extent(geobox), densify_pts=2
-    )
-    return (south, west), (north, east)
+    """South-west and north-east corners (latitude, longitude) of `to_web_map`'s picture.
+
+    Longitudes run on past 180° where it lies across that, as web maps take them.
+    """
+    west, south, east, north = _web_extent(geobox)
+    _, middle = _web_crs(geobox)
+    left, right = (middle + np.degrees(x / RADIUS) for x in (west, east))
+    bottom, top = (np.degrees(np.arctan(np.sinh(y / RADIUS))) for y in (south, north))
+    return (float(bottom), float(left)), (float(top), float(right))
 
 
 def encode(picture: RGBA, form: str = "WEBP") -> bytes:

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
-from landslide_core.grid import Grid, Window
+from landslide_core.grid import Grid, Window, into
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.floating]
@@ -71,9 +70,7 @@ def lattice_of(own: Grid, grid: Grid, window: Window) -> Lattice:
     ys, xs = _nodes(window.row, window.height), _nodes(window.col, window.width)
     places: Any = tuple(np.meshgrid(xs, ys))
     x, y = grid.transform @ places
-    if own.geobox.crs != grid.geobox.crs:
-        project = Transformer.from_crs(grid.geobox.crs, own.geobox.crs, always_xy=True)
-        x, y = project.transform(x, y)
+    x, y = into(own.geobox, grid.geobox.crs, x, y)
     with np.errstate(invalid="ignore"):  # infinite where the projection has no answer
         cols, rows = ~own.transform @ (x, y)
     known = np.isfinite(rows) & np.isfinite(cols)

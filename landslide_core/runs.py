@@ -17,6 +17,7 @@ from rasterio.errors import RasterioError
 
 from landslide_core.bundle import Bundle
 from landslide_core.detect import VERDICTS, Detections, Judgement, Progress
+from landslide_core.drift import drift_of, record, warning_of
 from landslide_core.engine import DEFAULT_MEMORY, Account, Pace, Stop, Stream, stream_parts
 from landslide_core.errors import CannotWrite, NoDevice, NoSpace, RunBusy, RunDamaged
 from landslide_core.folder import (
@@ -40,12 +41,13 @@ from landslide_core.plan import (
     describe,
     file_records,
     grid_record,
-    inputs_of,
     read_plan,
     tiling_of,
 )
-from landslide_core.readers.inputs import SceneInputs, open_scene
+from landslide_core.readers.given import SceneInputs, inputs_from
+from landslide_core.readers.inputs import open_scene
 from landslide_core.scene import Scene
+from landslide_core.slope import check_mask, mask_record
 
 _BYTES_PER_PIXEL: Final = 3  # what a run may take on disk, all files and the copies in the making
 _BYTES_BESIDE: Final = 20_000_000
@@ -80,7 +82,8 @@ def predict_scene(
     refuse_existing(out)
     started = perf_counter()
     panel = panel_of(options.bundle, options.backend, resolve_device(options.device))
-    scene = open_scene(inputs)
+    scene = open_scene(inputs, progress or _silent)
+    check_mask(options.least_slope, scene)
     pace = Pace.of(options.memory or DEFAULT_MEMORY, scene.grid.width, options.workers)
     opened = perf_counter() - started
     _check_space(out, scene.grid, "Free some or choose another --out.")
@@ -114,11 +117,15 @@ def resume_run(
         # By itself where it was begun: another device, or backend, has other last digits.
         where = resolve_device(plan["device"] if device == "auto" else device)
         panel = panel_of(Path(plan["bundle"]["path"]), plan["backend"], where)
-        scene = open_scene(inputs_of(plan))
+        scene = open_scene(inputs_from(plan["given"]), progress or _silent)
         _check_same(folder, plan, scene, panel.bundle, progress)
         pace = Pace.of(memory or DEFAULT_MEMORY, scene.grid.width, workers)
         stream = _stream(scene, plan, panel, pace, perf_counter() - started)
         return _make(folder, plan, stream, panel, progress, stop)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
 
 
 def _stream(scene: Scene, plan: dict[str, Any], panel: Panel, pace: Pace, opened: float) -> Stream:
@@ -192,7 +199,7 @@ def _finish(
     making = folder / PARTS / "making"
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
-    write_tiles(tile_table(stream.scene.grid, detections), making)
+    write_tiles(tile_table(stream.scene.grid, detections, told["least_slope"]), making)
     write_rasters(stream.scene.grid, detections, making)
     hashes = {name: sha256_of(making / name) for name in FILES}
     for name in FILES:
@@ -200,8 +207,13 @@ def _finish(
     making.rmdir()
     codes = np.bincount(tiles.verdict, minlength=len(VERDICTS))
     seconds = {**stream.account.seconds, "write": perf_counter() - begun}
+    drift = drift_of(tiles.placed.sum(axis=0, dtype=np.int64), stream.bundle.quantiles)
+    unlike = warning_of(drift)
     meta = {
         **told,
+        "warnings": [*told["warnings"], *([unlike] if unlike else [])],
+        "drift": record(drift),
+        "slope_mask": mask_record(tiles, told["least_slope"], told["inputs"]),
         "counts": {name: int(codes[code]) for code, name in enumerate(VERDICTS)},
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "sha256": hashes,

@@ -7,9 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from landslide_core.bands import BAND_NAMES
+from landslide_core.bands import BAND_NAMES, OPTICAL
+from landslide_core.clouds import AS_GIVEN, HIGHEST, LAST_CLASS, CloudRule, known_up_to, likely
 from landslide_core.grid import Grid, Window
 from landslide_core.pixels import BandSource, Floats, from_db, read_sources, to_db, within
+from landslide_core.shards import joined
+from landslide_core.speckle import despeckle
 
 # Sentinel-2 scene classes 8 and 9 (cloud of medium and high probability) and 10 (thin cirrus)
 # lie between the sensor and the ground. Cloud shadow (3) stays unflagged: the ground is seen,
@@ -37,6 +40,12 @@ class Scene:
     decisions: tuple[Decision, ...] = ()
     warnings: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()  # (role, path) of every file read
+    # A probability of 0 is no data to a class, so that the next source counts there, as it must
+    # where 0 is a tile's empty margin.
+    probabilities: tuple[BandSource, ...] = ()  # cloud-probability layers, %, unit "class"
+    cloud: CloudRule = AS_GIVEN
+    speckle: int = 0  # side of the speckle filter's window, pixels, odd; 0: no filter
+    elevation: tuple[BandSource, ...] = ()  # height of the ground, unit "metres"
 
     @property
     def available(self) -> tuple[str, ...]:
@@ -62,34 +71,69 @@ class Scene:
         return plane
 
     def read_cloud(self, window: Window) -> NDArray[np.bool_] | None:
-        """Cloud from the scene classification: (height, width); None where there is none."""
-        if not self.classes:
+        """Cloud by class or probability, dilated: (height, width); None without such a layer."""
+        if not (self.classes or self.probabilities):
             return None
+        wide = grown(window, self.cloud.reach)
+        flags = np.zeros((wide.height, wide.width), np.bool_)
+        if self.classes:
+            flags |= np.isin(self._first(self.classes, wide, LAST_CLASS), CLOUD_CLASSES)
+        if self.probabilities:
+            flags |= likely(self._first(self.probabilities, wide, HIGHEST), self.cloud)
+        return self.cloud.spread(flags)
+
+    def read_elevation(self, window: Window) -> Floats | None:
+        """Height of the ground: (height, width) in metres, NaN = not known; None without a DEM."""
+        return self._first(self.elevation, window) if self.elevation else None
+
+    def _first(self, sources: Sequence[BandSource], window: Window, most: float = np.inf) -> Floats:
+        """The first value, of those up to `most`, that sources have for a pixel: (h, w)."""
         part = self.grid.clip(window)
-        planes = read_sources(self.classes, self.grid, part)
-        merged = _mosaic([planes[source] for source in self.classes])
-        cloud = np.zeros((window.height, window.width), np.bool_)
-        cloud[within(part, window)] = np.isin(merged, CLOUD_CLASSES)
-        return cloud
+        pieces = joined(tuple(sources))
+        planes = read_sources(pieces, self.grid, part)
+        first = np.full((window.height, window.width), np.nan, np.float32)
+        first[within(part, window)] = _mosaic([known_up_to(most, planes[s]) for s in pieces])
+        return first
 
     def _read(self, names: Sequence[str], window: Window) -> Floats:
+        """Bands as `read` gives them: (bands, height, width)."""
+        if not self.speckle:
+            return self._merged(names, window)
+        wide = grown(window, self.speckle // 2)
+        planes = self._merged(names, wide)
+        out = planes[(slice(None), *within(window, wide))].copy()
+        for name, row, plane in zip(names, out, planes, strict=True):
+            if name in self.bands and name not in OPTICAL:
+                row[:] = despeckle(plane, self.speckle)
+        return out
+
+    def _merged(self, names: Sequence[str], window: Window) -> Floats:
+        """Bands before any filter, several sources of one made one: (bands, height, width)."""
         part = self.grid.clip(window)
         place = within(part, window)
         out = np.full((len(names), window.height, window.width), np.nan, np.float32)
         rows = {name: row[place] for name, row in zip(names, out, strict=True)}
-        wanted = [source for name in names for source in self.bands.get(name, ())]
+        bands = {name: joined(self.bands[name]) for name in names if name in self.bands}
+        wanted = [source for sources in bands.values() for source in sources]
         # A band of a single source is read where it belongs, without a copy.
-        single = {self.bands[n][0]: rows[n] for n in names if len(self.bands.get(n, ())) == 1}
+        single = {sources[0]: rows[name] for name, sources in bands.items() if len(sources) == 1}
         planes = read_sources(wanted, self.grid, part, single)
-        for name, row in rows.items():
-            if name not in self.bands:
-                continue
-            layers = [planes[source] for source in self.bands[name]]
-            optical = self.bands[name][0].unit == "reflectance"
-            merged = _mosaic(layers) if optical else _mean_power(layers)
-            if merged is not row:
-                row[:] = merged
+        for name, sources in bands.items():
+            layers = [planes[source] for source in sources]
+            merged = _mosaic(layers) if sources[0].unit == "reflectance" else _mean_power(layers)
+            if merged is not rows[name]:
+                rows[name][:] = merged
         return out
+
+
+def grown(window: Window, pixels: int) -> Window:
+    """A window with a margin of pixels all round it."""
+    return Window(
+        window.row - pixels,
+        window.col - pixels,
+        window.height + 2 * pixels,
+        window.width + 2 * pixels,
+    )
 
 
 def _mosaic(layers: Sequence[Floats]) -> Floats:
@@ -104,7 +148,10 @@ def _mean_power(layers: Sequence[Floats]) -> Floats:
     """The mean of dB layers, taken in linear power; a single layer stays bit for bit."""
     if len(layers) == 1:
         return layers[0]
-    power = from_db(np.stack(layers))
-    count = np.isfinite(power).sum(axis=0)
-    total = np.nansum(power, axis=0)
+    total = np.zeros(layers[0].shape, np.float32)
+    count = np.zeros(layers[0].shape, np.int64)
+    for layer in layers:  # in order, so that the sum is the same to the last bit in any window
+        valid = np.isfinite(layer)
+        total += np.where(valid, from_db(layer), np.float32(0))
+        count += valid
     return to_db(np.where(count, total / np.maximum(count, 1), np.nan))

@@ -48,13 +48,6 @@ class BackendKind(StrEnum):
     openvino = "openvino"
 
 
-Files = Annotated[list[Path], typer.Option(help="Repeatable: one file a band or polarisation.")]
-StackBands = Annotated[
-    str | None, typer.Option(help="Band names of an unnamed stack: B02,B03,B04,B08.")
-]
-Offset = Annotated[
-    float | None, typer.Option(help="Number to add to optical values, e.g. -1000 or 0.")
-]
 StrideName = Annotated[Stride, typer.Option(help="Pixels from tile to tile.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 BundleFolder = Annotated[Path, typer.Option("--bundle", help="Folder of the model bundle.")]
@@ -65,6 +58,10 @@ MemoryLimit = Annotated[
 ]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Parts under way at once; as many as cores by itself.")
+]
+LeastSlope = Annotated[
+    float,
+    typer.Option("--least-slope", min=0, max=45, help="Degrees; flatter tiles raise no alarm."),
 ]
 
 

@@ -8,6 +8,7 @@ from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
 from pages.parts import (
     cached,
+    drift,
     evidence,
     previews,
     reasons,
@@ -44,7 +45,7 @@ def pick(run: Run) -> int:
     return tile
 
 
-def explain(why: TileExplanation) -> None:
+def explain(run: Run, why: TileExplanation) -> None:
     """Verdict, bands, and everything that led there."""
     words, colour = theme.VERDICT_WORDS[why.verdict], VERDICT_COLOURS[why.verdict]
     theme.verdict_line(words, colour, reasons.verdict(why))
@@ -52,6 +53,7 @@ def explain(why: TileExplanation) -> None:
     previews.bands_of_tile(why.pixels, why.cloud)
     if why.verdict == "no_data":
         return
+    drift.tile(run, why.pixels)
     evidence.weighing(why)
     evidence.where(why)
     evidence.filter_stage(why)
@@ -83,7 +85,7 @@ def show() -> None:
         theme.header("Decision", lead, run.meta["simulated"])
         state.choose_run(folder.name)
         tile = pick(run)
-        explain(cached.explanation(run, tile))
+        explain(run, cached.explanation(run, tile))
     except LandslideError as error:
         theme.problem(error)
 

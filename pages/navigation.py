@@ -10,6 +10,7 @@ st.set_page_config("Landslide detection", page_icon=str(ICON), layout="wide")
 st.navigation(
     [
         st.Page("scene.py", title="Scene", icon=":material/satellite_alt:"),
+        st.Page("find.py", title="Find scenes", icon=":material/travel_explore:"),
         st.Page("detect.py", title="Detection", icon=":material/map:", default=True),
         st.Page("decisions.py", title="Decision", icon=":material/troubleshoot:"),
         st.Page("model_card.py", title="Model card", icon=":material/fact_check:"),

@@ -4,15 +4,16 @@ import pandas as pd
 import streamlit as st
 
 from landslide_core.bands import BANDS, PIXEL
-from landslide_core.errors import LandslideError
+from landslide_core.errors import LandslideError, MissingBands
 from landslide_core.plan import is_simulated
 from landslide_core.scene import Scene
-from pages.parts import cached, previews, sources, state, theme
+from pages.parts import cached, previews, reading, sources, state, theme
 
 SOURCES = {
     "Sample": sources.sample,
     "Server files": sources.server_files,
     "Upload": sources.uploads,
+    "Found": sources.found,
 }
 
 
@@ -43,12 +44,13 @@ def show() -> None:
     theme.header(
         "Scene", "Choose the files, and check what was understood before running detection."
     )
-    kind = st.segmented_control("Files from", list(SOURCES), default="Sample", required=True)
+    usual = "Found" if state.loaded_scene() else "Sample"
+    kind = st.segmented_control("Files from", list(SOURCES), default=usual, required=True)
     choice = SOURCES[kind]()
     if choice is None:
         return
     inputs, name = choice
-    inputs = sources.reading_options(inputs, key=kind)
+    inputs = reading.options(inputs, key=kind)
     try:
         scene = cached.scene(inputs)
         if is_simulated(scene):
@@ -59,6 +61,10 @@ def show() -> None:
             st.switch_page("detect.py")
         st.subheader("Previews", anchor=False)
         previews.scene_previews(cached.overview(inputs), scene.available)
+    except MissingBands as error:
+        theme.problem(error)
+        if inputs.s2:
+            reading.name_bands(inputs, key=kind)
     except LandslideError as error:
         theme.problem(error)
 

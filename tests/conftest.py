@@ -22,7 +22,7 @@ from landslide_core.network import NetworkOptions
 from landslide_core.plan import RunOptions
 from landslide_core.prefilter import Prefilter
 from landslide_core.preprocess import cloud_by_brightness, model_input
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.patches import to_bands
 from landslide_core.runs import predict_scene
 from landslide_core.training.dataset import PatchSet, patch_set

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 import torch
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
@@ -33,7 +35,8 @@ from landslide_core.grid import Tiling
 from landslide_core.jobs import Job, Queue, Worker
 from landslide_core.launch import start_worker
 from landslide_core.preprocess import model_input
-from landslide_core.readers.inputs import SceneInputs, open_scene
+from landslide_core.readers.given import SceneInputs
+from landslide_core.readers.inputs import open_scene
 from landslide_core.rounds import ORDER
 from pages.parts import cached, jobs, map, reasons, sources, state, tiles, uploads, wording
 from pages.parts.waterfall import waterfall
@@ -195,14 +198,36 @@ class TestScene:
     def test_reading_options(self, home: Path) -> None:
         page = open_page("scene")
         page.text_input[0].set_value("B02 B03,B04; B08")
-        page.number_input[0].set_value(-1000.0).run()
+        numbers = {box.label: box for box in page.number_input}
+        numbers["Sentinel-2 offset (--s2-offset)"].set_value(-1000.0)
+        numbers["Cloud reaches farther by (m)"].set_value(60)
+        page.date_input[0].set_value(date(2015, 4, 25))
+        page.selectbox[0].set_value(5).run()
         quiet(page)
         inputs, _ = page.session_state["scene"]
         assert inputs.s2_bands == ("B02", "B03", "B04", "B08")
         assert inputs.s2_offset == -1000
+        assert inputs.event == date(2015, 4, 25)
+        assert (inputs.cloud_dilation, inputs.speckle) == (60, 5)
         assert "the offset was given" in page.dataframe[0].value["Found"].tolist()
         page.text_input[0].set_value("B02").run()
         assert "--s2-bands" in quiet(page).error[0].value
+
+    def test_bands_without_names_can_be_named(
+        self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = home / "unnamed"
+        folder.mkdir()
+        with rasterio.open(made.folder.parents[1] / "scene" / "s2.tif") as file:
+            profile, pixels = file.profile, file.read()
+        with rasterio.open(folder / "s2.tif", "w", **profile) as file:
+            file.write(pixels)
+        monkeypatch.setenv("LANDSLIDE_DATA", str(folder))
+        page = open_page("scene")
+        page.segmented_control[0].set_value("Server files").run()
+        assert "without known names" in quiet(page).error[0].value
+        button(page, "Say which band is which").click().run()
+        assert button(page, "Use these").disabled
 
     def test_broken_file(self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = home / "broken"

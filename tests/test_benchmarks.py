@@ -76,7 +76,7 @@ def test_the_scene_opens_with_all_bands_and_says_that_it_is_simulated(written):
 
 def test_radar_lies_in_another_zone_and_covers_the_scene(written):
     for role in RADAR_ROLES:
-        with rasterio.open(written[1].radar(role)[0]) as file:
+        with rasterio.open(written[1].given(role)[0]) as file:
             assert file.crs.to_string() == RADAR_CRS != CRS
             assert file.profile["blockxsize"] == file.profile["blockysize"] == 512
     assert np.isfinite(ours.read(written[1])).all()

@@ -13,6 +13,7 @@ from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import pytest
+import rasterio
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Frame, Page, expect, sync_playwright
 from tiny import write_tiny_run
@@ -191,6 +192,31 @@ def test_the_model_card_shows_its_figures(page: Page, address: str) -> None:
     expect(picture).to_have_count(1)
     picture.evaluate("image => image.decode()")  # fails where the browser cannot draw it
     assert picture.evaluate("image => image.naturalWidth") == 90
+
+
+def test_bands_without_names_are_named_in_a_dialog(
+    page: Page, address: str, home: Path, tmp_path: Path
+) -> None:
+    with rasterio.open(home / "scene" / "s2.tif") as file:
+        profile, pixels = file.profile, file.read()
+    with rasterio.open(tmp_path / "s2.tif", "w", **profile) as file:
+        file.write(pixels)
+    page.goto(f"{address}/scene")
+    page.get_by_text("Upload", exact=True).click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "s2.tif")
+    expect(page.get_by_text("4 bands without known names")).to_be_visible()
+    page.get_by_role("button", name="Say which band is which").click()
+    use = page.get_by_role("button", name="Use these")
+    expect(use).to_be_disabled()
+    for i, name in enumerate(("B02", "B03", "B04", "B08")):
+        box = page.get_by_role("dialog").get_by_label(f"Band {i + 1}", exact=False)
+        box.fill(name)
+        box.press("Enter")
+    expect(use).to_be_enabled()
+    use.click()
+    expect(page.get_by_text("4 of 12")).to_be_visible()
+    field = page.get_by_label("Sentinel-2 band names (--s2-bands)", exact=True)
+    expect(field).to_have_value("B02,B03,B04,B08")
 
 
 def test_sample_to_verdicts(page: Page, address: str) -> None:

@@ -62,7 +62,7 @@ def options_of(inputs):
     """A scene's files as command line options."""
     words = [("--s2", path) for path in inputs.s2]
     for role in RADAR_ROLES:
-        words += [(f"--s1-{role.replace('_', '-')}", path) for path in inputs.radar(role)]
+        words += [(f"--s1-{role.replace('_', '-')}", path) for path in inputs.given(role)]
     return [word for pair in words for word in pair]
 
 

@@ -40,7 +40,7 @@ def tiny_bundle(tmp_path_factory):
 def options_of(inputs):
     """A scene's files as command line options."""
     words = [("--s2", path) for path in inputs.s2]
-    words += [(f"--s1-{role.replace('_', '-')}", inputs.radar(role)[0]) for role in RADAR_ROLES]
+    words += [(f"--s1-{role.replace('_', '-')}", inputs.given(role)[0]) for role in RADAR_ROLES]
     return [str(word) for pair in words for word in pair]
 
 

@@ -85,7 +85,7 @@ def whole(scene, bundle):
 def assert_same(one: Judgement, other: Judgement):
     """Everything equal; numbers of the network to the last digits."""
     np.testing.assert_array_equal(one.verdict, other.verdict)
-    for name in ("filter_score", "cloud_fraction", "valid_fraction"):
+    for name in ("filter_score", "cloud_fraction", "valid_fraction", "slope"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     for name in ("votes", "probability", "spread"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-5)
@@ -257,7 +257,10 @@ def test_how_much_is_done_at_once_does_not_matter(scene, bundle, monkeypatch, pa
     monkeypatch.setattr("landslide_core.parts.WIDTH", 128)  # several parts, of two tiles' width
     monkeypatch.setattr("landslide_core.parts.HEIGHT", 128)
     at_once = detect(scene, bundle, 32)
-    assert_same(detect(scene, bundle, 32, pace).tiles, at_once.tiles)
+    piecewise = detect(scene, bundle, 32, pace)
+    assert_same(piecewise.tiles, at_once.tiles)
+    assert at_once.tiles.placed.any()
+    np.testing.assert_array_equal(piecewise.tiles.placed, at_once.tiles.placed)
 
 
 def test_a_crop_along_tile_edges_gets_the_same_verdicts(bundle, whole, tmp_path):
@@ -268,6 +271,7 @@ def test_a_crop_along_tile_edges_gets_the_same_verdicts(bundle, whole, tmp_path)
     kept = np.arange(12).reshape(3, 4)[1:, 1:].ravel()
     part = Judgement(**{name: values[kept] for name, values in vars(whole.tiles).items()})
     assert_same(crop.tiles, part)
+    np.testing.assert_array_equal(crop.tiles.placed, part.placed)
 
 
 def test_tiles_and_seconds_are_counted(scene, bundle):

@@ -15,7 +15,7 @@ from landslide_core.errors import CannotWrite, NoJob, NoSpace, QueueDamaged, Run
 from landslide_core.jobs import Queue, Worker, place_of
 from landslide_core.lock import held
 from landslide_core.plan import RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 
 HERE = Worker(socket.gethostname(), os.getpid(), "cpu")
 ELSEWHERE = Worker("far", 1, "cpu")

@@ -10,7 +10,7 @@ from conftest import ORIGIN, UTM, scene_numbers, write_scene_files
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.plan import RunOptions
 from landslide_core.runs import predict_scene
 folder, bundle = Path(sys.argv[1]), Path(sys.argv[2])

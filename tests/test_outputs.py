@@ -11,6 +11,7 @@ from conftest import ORIGIN, SIZE, UTM
 from rio_cogeo.cogeo import cog_validate
 
 from landslide_core.detect import VERDICTS, Judgement
+from landslide_core.drift import BINS
 from landslide_core.outputs import VERDICT_NO_DATA, write_predictions
 
 RASTERS = ("probability", "spread", "verdict")
@@ -150,6 +151,8 @@ def test_predictions_of_patches_are_readable_answers(tmp_path):
         valid_fraction=values,
         votes=np.zeros((4, 2, 8), np.float32),
         votes_cast=np.array([16, 0, 0, 16], np.uint8),
+        slope=values,
+        placed=np.zeros((4, 12, BINS), np.uint8),
     )
     path = write_predictions(tmp_path / "p.csv", ["A", "B", "C", "007"], judgement)
     with path.open() as file:

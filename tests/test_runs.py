@@ -25,7 +25,7 @@ from landslide_core.errors import (
 from landslide_core.explain import explain_tile
 from landslide_core.folder import OUTPUTS, Run, list_runs, open_run
 from landslide_core.plan import RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.rounds import ORDER
 from landslide_core.runs import predict_scene, resolve_device, resume_run
 
@@ -52,7 +52,7 @@ def test_a_run_folder_holds_every_output_and_nothing_else(run):
 
 
 def test_run_json_names_its_inputs_by_their_hashes(run, scene_inputs):
-    files = {"s2": scene_inputs.s2, **{role: scene_inputs.radar(role) for role in RADAR_ROLES}}
+    files = {"s2": scene_inputs.s2, **{role: scene_inputs.given(role) for role in RADAR_ROLES}}
     expected = [
         {
             "role": role,

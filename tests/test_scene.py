@@ -249,6 +249,135 @@ def test_optical_mosaic_takes_the_first_valid_and_radar_the_mean_power(tmp_path)
     np.testing.assert_allclose(vv[:, 120:], -20, rtol=1e-6)
 
 
+def radar_files(path, powers, shifts=(0.0, 0.0, 0.0)):
+    """The same polarisation as dB, amplitude and linear power; power (height, width), 0 = none."""
+    sources = []
+    for power, unit, shift in zip(powers, ("db", "amplitude", "linear"), shifts, strict=True):
+        with np.errstate(divide="ignore"):
+            decibels = np.where(power > 0, 10 * np.log10(power), -9999)
+        stored = {"db": decibels, "amplitude": np.sqrt(power), "linear": power}[unit]
+        moved = ORIGIN @ Affine.translation(shift, 0)
+        file = write(path / f"{unit}.tif", stored[None].astype(np.float32), moved)
+        sources.append(source_of(file, unit))
+    return tuple(sources)
+
+
+def test_db_amplitude_and_power_are_averaged_in_power_over_what_is_valid(tmp_path):
+    powers = np.random.default_rng(3).gamma(4.4, 0.02, (3, 120, 200))
+    powers[np.random.default_rng(4).random(powers.shape) < 0.3] = 0
+    vv = Scene(GRID, {"asc_vv_pre": radar_files(tmp_path, powers)}).band("asc_vv_pre", ALL)
+    count = (powers > 0).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = 10 * np.log10(powers.sum(axis=0) / count)
+    assert {0, 1, 2, 3} == set(np.unique(count))
+    np.testing.assert_allclose(vv, mean, atol=1e-4)
+
+
+def test_files_on_and_off_the_grid_are_averaged_alike_and_windows_agree(tmp_path):
+    powers = np.zeros((3, 120, 200))
+    powers[0, :, :90], powers[1, 40:], powers[2, :, 60:] = 0.02, 0.2, 0.8
+    files = radar_files(tmp_path, powers, shifts=(0.0, 0.5, -0.25))
+    scene = Scene(GRID, {"asc_vv_pre": files})
+    vv = scene.band("asc_vv_pre", ALL)
+    spots = {
+        (10, 10): 0.02,
+        (10, 75): (0.02 + 0.8) / 2,
+        (10, 150): 0.8,
+        (80, 10): (0.02 + 0.2) / 2,
+        (80, 75): (0.02 + 0.2 + 0.8) / 3,
+        (80, 150): (0.2 + 0.8) / 2,
+    }
+    for place, mean in spots.items():
+        assert vv[place] == pytest.approx(10 * np.log10(mean), abs=1e-4)
+    assert np.isfinite(vv[:, :199]).all()
+    for window in (Window(37, 51, 13, 70), Window(64, 80, 1, 1), Window(0, 60, 120, 3)):
+        rows = slice(window.row, window.row + window.height)
+        cols = slice(window.col, window.col + window.width)
+        np.testing.assert_array_equal(scene.band("asc_vv_pre", window), vv[rows, cols])
+
+
+def test_nine_dates_have_the_bits_of_the_whole_in_a_single_pixel(tmp_path):
+    powers = np.random.default_rng(3).gamma(4.4, 0.02, (9, 120, 200)).astype(np.float32)
+    files = [write(tmp_path / f"{k}.tif", power[None]) for k, power in enumerate(powers)]
+    scene = Scene(GRID, {"asc_vh_post": tuple(source_of(file, "linear") for file in files)})
+    vh = scene.band("asc_vh_post", ALL)
+    np.testing.assert_allclose(vh, 10 * np.log10(powers.mean(axis=0, dtype=float)), atol=1e-4)
+    for row in range(0, 120, 17):
+        for col in range(0, 200, 31):
+            assert scene.band("asc_vh_post", Window(row, col, 1, 1)) == vh[row, col]
+
+
+def test_a_file_given_twice_counts_once(tmp_path):
+    powers = np.stack([np.full((120, 200), power) for power in (0.1, 0.4, 0.4)])
+    db, amplitude, _ = radar_files(tmp_path, powers)
+    twice = Scene(GRID, {"asc_vv_pre": (db, amplitude, db)}).band("asc_vv_pre", ALL)
+    np.testing.assert_allclose(twice, 10 * np.log10(0.25), atol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [0, 0.2, 0.5, 0.8])
+@pytest.mark.parametrize("size", [1, 3])
+def test_between_slices_that_touch_there_is_no_gap(tmp_path, shift, size):
+    """Two slices of one raster, cut along a line, off the scene's grid by part of a pixel."""
+    power = np.full((1, 60, 80), 0.05, np.float32)
+    sources = []
+    for k, (first, last) in enumerate(((0, 31), (31, 80))):
+        moved = ORIGIN @ Affine.scale(size) @ Affine.translation(first + shift - 1, shift - 1)
+        file = write(tmp_path / f"{k}.tif", power[:, :, first:last], moved)
+        sources.append(source_of(file, "linear", resolution=10.0 * size))
+    window = Window(size, size, 55 * size, 75 * size)
+    vv = Scene(GRID, {"desc_vv_post": tuple(sources)}).band("desc_vv_post", window)
+    inside = np.s_[: 120 - size - 1, : 200 - size - 1]
+    np.testing.assert_allclose(vv[inside], 10 * np.log10(0.05), atol=1e-4)
+
+
+def ground(path, name, elevation, transform=ORIGIN, crs=UTM, **fields):
+    """An elevation source of (height, width) metres."""
+    dtype = fields.pop("dtype", np.float32)
+    return source_of(
+        write(path / name, elevation[None].astype(dtype), transform, crs), "metres", **fields
+    )
+
+
+def test_elevation_is_bilinear_and_sea_level_is_a_value(tmp_path):
+    rows, cols = np.indices((60, 80)) + 0.5
+    plane = 300 - 7.5 * rows + 2.5 * cols  # m; below zero in the south
+    dem = ground(
+        tmp_path,
+        "dem.tif",
+        plane,
+        Affine(30, 0, 499_800, 0, -30, 3_100_300),
+        resolution=30.0,
+    )
+    y, x = np.indices((120, 200)) + 0.5
+    expected = 300 - 7.5 * (y + 30) / 3 + 2.5 * (x + 20) / 3
+    scene = Scene(GRID, {}, elevation=(dem,))
+    found = scene.read_elevation(ALL)
+    assert found.dtype == np.float32
+    assert expected.min() < -50
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    window = Window(37, 51, 13, 70)
+    np.testing.assert_array_equal(scene.read_elevation(window), found[37:50, 51:121])
+    flat = ground(tmp_path, "sea.tif", np.zeros((120, 200)), dtype=np.int16)
+    assert (Scene(GRID, {}, elevation=(flat,)).read_elevation(ALL) == 0).all()
+    assert Scene(GRID, {}).read_elevation(ALL) is None
+
+
+def test_fills_of_elevation_are_not_known_and_the_next_tile_is_asked(tmp_path):
+    first = np.full((120, 200), 1200.0)
+    first[0], first[1], first[2], first[3] = -9999, -32768, 32767, np.nan
+    first[4, :100] = -7
+    second = np.full((20, 200), 800.0)
+    dem = ground(tmp_path, "a.tif", first, nodata=-7.0)
+    past = Scene(GRID, {}, elevation=(dem,)).read_elevation(Window(-2, 0, 20, 200))
+    assert np.isnan(past[:6]).all()
+    assert np.isnan(past[6, :100]).all()
+    assert (past[6, 100:] == 1200).all()
+    both = Scene(GRID, {}, elevation=(dem, ground(tmp_path, "b.tif", second)))
+    found = both.read_elevation(ALL)
+    assert (found[:4] == 800).all()
+    assert (found[5:] == 1200).all()
+
+
 def test_db_and_back():
     decibels = np.array([-30.0, 0.0, 12.0], np.float32)
     np.testing.assert_allclose(to_db(from_db(decibels)), decibels, atol=1e-5)

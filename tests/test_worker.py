@@ -23,7 +23,7 @@ from landslide_core.jobs import Queue, place_of
 from landslide_core.launch import start_worker
 from landslide_core.lock import is_held
 from landslide_core.plan import RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.worker import work
 
 FORK = multiprocessing.get_context("fork")  # no time spent on importing anew

@@ -16,7 +16,7 @@ from landslide_core.folder import Run
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.plan import RunOptions
 from landslide_core.prefilter import Prefilter
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.runs import predict_scene
 from landslide_core.simulate import SimulationOptions, simulate, write_scene
 from landslide_core.voices import Voices, VoiceShape
@@ -63,7 +63,7 @@ def write_tiny_bundle(path: Path, members: int = 2) -> Path:
         calibration=dict.fromkeys(COMBINATIONS, Calibration(0.5, 0.5, 0.0, 0.5, 0.4, 0.6)),
         quantiles={
             band.name: np.linspace(
-                band.mean - band.std, band.mean + band.std, len(QUANTILES)
+                band.mean - 3 * band.std, band.mean + 3 * band.std, len(QUANTILES)
             ).tolist()
             for band in BANDS
         },

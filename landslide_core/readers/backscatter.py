@@ -53,11 +53,17 @@ def decide(
     is supposed, with a warning where it is very high. Raises AmbiguousUnits.
     """
     scale, offset = file.scales[index - 1], file.offsets[index - 1]
+    if file.dtypes[index - 1] in ("uint8", "int8") and (scale, offset) == (1.0, 0.0):
+        raise AmbiguousUnits(
+            f"{role}: {file.place.name} holds 8-bit numbers ({spread_of(values)}); calibrated "
+            "backscatter is needed. An 8-bit file is a preview, stretched to be looked at: choose "
+            "the product's own files."
+        )
     whole = (scale, offset) == (1.0, 0.0) and not file.dtypes[index - 1].startswith("float")
     by_values = unit_of(values, whole)
     if by_values is None:
         raise AmbiguousUnits(
-            f"{role}: {file.path.name} holds numbers that are neither dB nor linear power "
+            f"{role}: {file.place.name} holds numbers that are neither dB nor linear power "
             f"({file.dtypes[index - 1]}, {spread_of(values)}); calibrated backscatter is needed. "
             "Calibrate to sigma or gamma nought, e.g. with SNAP, or take an RTC product."
         )
@@ -66,12 +72,12 @@ def decide(
     unit = said if said is not None and fits else by_values
     source = file.source(index, unit, scale, offset)
     power = _power(values, unit)
-    found = f"{file.path.name}: {f'{evidence}, ' if fits else ''}{spread_of(values)}"
+    found = f"{file.place.name}: {f'{evidence}, ' if fits else ''}{spread_of(values)}"
     return Backscatter(
         source,
         Decision(role, f"{polarisation.upper()} unit", found, IN_WORDS[unit]),
         level=_db(float(power.mean())),
-        warnings=_doubts(f"{role}: {file.path.name}", polarisation, unit, power, evidence, fits),
+        warnings=_doubts(f"{role}: {file.place.name}", polarisation, unit, power, evidence, fits),
     )
 
 
@@ -107,10 +113,10 @@ def stated_unit(file: RasterFile, index: int) -> tuple[Unit | None, str]:
         for unit, words in WORDS.items():
             if words.search(text.replace("_", " ")):
                 return unit, f"{where} {text!r}"
-    if hyp3 := HYP3.search(file.path.name):
+    if hyp3 := HYP3.search(file.place.name):
         return SCALES[hyp3["scale"].lower()], "HyP3 file name"
     for unit, words in WORDS.items():
-        if named := words.search(file.path.stem.replace("_", " ")):
+        if named := words.search(file.place.stem.replace("_", " ")):
             return unit, f"file name with {named[0]!r}"
     return None, ""
 

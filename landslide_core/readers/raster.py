@@ -1,27 +1,36 @@
 """What a raster file is, before anybody decides what its bands mean."""
 
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
+from pyproj.exceptions import ProjError
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as Box
 
 from landslide_core.bands import PIXEL
 from landslide_core.errors import GridMismatch, MissingCRS, UnreadableRaster
-from landslide_core.pixels import GDAL_OPTIONS, BandSource, Floats, Unit, physical
-from landslide_core.scene import Decision
+from landslide_core.grid import ground_size, is_placed
+from landslide_core.opening import gdal_options, open_raster
+from landslide_core.pixels import (
+    BandSource,
+    Floats,
+    Unit,
+    physical,
+)
+from landslide_core.places import Place, place_of, told
+from landslide_core.readers.addresses import length
+from landslide_core.readers.bombs import bytes_held, refuse_bomb
 
 SAMPLE: Final = 512  # pixels a side that statistics are taken on
 PATCHES: Final = 6  # a side, where a file is too large to be decoded whole
+FINE: Final = 1.0  # m; each pixel of the scene is averaged from so many finer ones
 COARSE: Final = 60.0  # m; the coarsest Sentinel-2 bands, and larger than most landslides
 
 
@@ -29,7 +38,7 @@ COARSE: Final = 60.0  # m; the coarsest Sentinel-2 bands, and larger than most l
 class RasterFile:
     """A readable, georeferenced file: its grid and what it says of its bands."""
 
-    path: Path
+    place: Place
     geobox: GeoBox
     resolution: float  # m
     names: tuple[str, ...]  # band descriptions, "" where there is none
@@ -49,7 +58,7 @@ class RasterFile:
     def source(self, index: int, unit: Unit, scale: float = 1.0, offset: float = 0.0) -> BandSource:
         """A band of the file (from 1) as a source: stored × scale + offset is in the unit."""
         return BandSource(
-            path=str(self.path),
+            path=self.place.opened,
             index=index,
             geobox=self.geobox,
             resolution=self.resolution,
@@ -61,52 +70,43 @@ class RasterFile:
         )
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a reader found for one role: sources by band, and how it came to them."""
-
-    bands: Mapping[str, tuple[BandSource, ...]]
-    classes: tuple[BandSource, ...] = ()
-    decisions: tuple[Decision, ...] = ()
-    warnings: tuple[str, ...] = ()
-    files: tuple[Path, ...] = ()
-
-
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(place: Place) -> Iterator[Any]:
     try:
-        with rasterio.Env(**GDAL_OPTIONS), warnings.catch_warnings():
+        with rasterio.Env(**gdal_options([place.opened])), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we raise our own error
-            with rasterio.open(path) as file:
+            with open_raster(place.opened) as file:
                 yield file
-    except (RasterioError, OSError) as error:
-        found = "is not there" if not path.exists() else "cannot be read"
+    except (RasterioError, OSError, UnicodeDecodeError) as error:  # names that aren't UTF-8
+        found = "is not there" if place.file and not place.file.exists() else "cannot be read"
         raise UnreadableRaster(
-            f"{path} {found} ({error}); a complete raster that GDAL can read is needed. "
-            "Check the path, or copy or download the file again."
+            f"{place} {found} ({told(error, place)}); a complete raster that GDAL can read is "
+            "needed. Check the path, or copy or download the file again."
         ) from error
 
 
-def inspect(path: Path) -> RasterFile:
+def inspect(place: Place) -> RasterFile:
     """Open a file and note what it says; decodes its last pixels, which a cut-off file lacks.
 
     Raises UnreadableRaster, MissingCRS.
     """
-    with _opened(path) as file:
+    with _opened(place) as file:
         if file.count == 0:
             raise UnreadableRaster(
-                f"{path} is a container without pixels of its own; a raster is needed. "
+                f"{place} is a container without pixels of its own; a raster is needed. "
                 "Unpack it and name the band files."
             )
-        geobox = _geobox(path, file)
+        held = length(place.holder) if place.remote else bytes_held(file)
+        refuse_bomb(file, str(place), held)
+        geobox = _geobox(place, file)
         last = Box(file.width - 1, file.height - 1, 1, 1)
         for index in file.indexes:
             file.read(index, window=last)
         flags = file.mask_flag_enums[0]
         return RasterFile(
-            path=path,
+            place=place,
             geobox=geobox,
-            resolution=resolution(geobox),
+            resolution=max(ground_size(geobox)),
             names=tuple(name or "" for name in file.descriptions),
             dtypes=tuple(file.dtypes),
             scales=tuple(file.scales),
@@ -118,44 +118,52 @@ def inspect(path: Path) -> RasterFile:
         )
 
 
-def _geobox(path: Path, file: Any) -> GeoBox:
+def _geobox(place: Place, file: Any) -> GeoBox:
     """An open file's grid. Raises MissingCRS unless it says where on Earth its pixels lie."""
     if file.crs is None or file.transform.is_identity:
         points = len(file.gcps[0])
         seen = f"only {points} ground control points" if points else "no georeference"
         raise MissingCRS(
-            f"{path} has {seen}; a coordinate reference system and a transform are needed. "
+            f"{place} has {seen}; a coordinate reference system and a transform are needed. "
             + (
-                "Terrain-correct the product first, e.g. with SNAP or as an RTC product."
+                "Give the whole SAFE product, or terrain-correct it first, e.g. with SNAP."
                 if points
                 else "Assign them, e.g. with gdal_edit.py -a_srs -a_ullr."
             )
         )
     if not (file.crs.is_projected or file.crs.is_geographic):
         raise MissingCRS(
-            f"{path} has a local coordinate system; one that is projected or geographic is needed. "
-            "Assign it, e.g. with gdal_edit.py -a_srs."
+            f"{place} has a local coordinate system; one that is projected or geographic is "
+            "needed. Assign it, e.g. with gdal_edit.py -a_srs."
         )
     code = file.crs.to_epsg(confidence_threshold=90)  # short to read, and quick to compare
     crs = f"EPSG:{code}" if code else file.crs
-    geobox = GeoBox((file.height, file.width), file.transform, crs)
-    box = geobox.footprint("EPSG:4326").boundingbox
-    reach = np.abs([box.left, box.bottom, box.right, box.top])
-    if not (reach <= (360.1, 90.1, 360.1, 90.1)).all():  # nor where it isn't finite
+    geobox = None
+    with suppress(ProjError):  # what GDAL reads, PROJ may not
+        geobox = GeoBox((file.height, file.width), file.transform, crs)
+    if geobox is None or not is_placed(geobox):
         raise MissingCRS(
-            f"{path} lies nowhere on Earth in its coordinate reference system; a transform that "
+            f"{place} lies nowhere on Earth in its coordinate reference system; a transform that "
             "fits it is needed. Correct either, e.g. with gdal_edit.py -a_srs -a_ullr."
         )
     return geobox
 
 
 def coarse(places: Iterable[tuple[str, RasterFile]]) -> list[str]:
-    """Warnings for bands of 60 m, each with its file. Raises GridMismatch for coarser ones."""
+    """Warnings for bands of 60 m, each with its file.
+
+    Raises GridMismatch for coarser ones, and for pixels that no satellite of ours has.
+    """
     bands = []
     for band, file in places:
+        if file.resolution < FINE:
+            raise GridMismatch(
+                f"{file.place} has pixels of {file.resolution:.2g} m; {FINE:g} m at least is "
+                "needed, best 10 m. Resample it first, e.g. with gdalwarp -tr 10 10."
+            )
         if file.resolution > COARSE * 1.1:
             raise GridMismatch(
-                f"{file.path} has pixels of {file.resolution:.0f} m; {COARSE:.0f} m at most is "
+                f"{file.place} has pixels of {file.resolution:.0f} m; {COARSE:.0f} m at most is "
                 "needed, best 10 m. Choose the 10 m or 20 m file of the product."
             )
         if file.resolution >= COARSE * 0.9:
@@ -169,18 +177,6 @@ def coarse(places: Iterable[tuple[str, RasterFile]]) -> list[str]:
     ]
 
 
-def resolution(geobox: GeoBox) -> float:
-    """The longer side of the middle pixel on the ground, in metres."""
-    if geobox.crs is not None and not geobox.crs.geographic:
-        scale = 1.0 if geobox.crs.units[0] in ("metre", "m", "") else 0.3048
-        a = geobox.transform
-        return float(max(np.hypot(a.a, a.d), np.hypot(a.b, a.e)) * scale)
-    _, latitude = geobox.transform @ (geobox.shape.x / 2, geobox.shape.y / 2)
-    degree = 111_320.0  # m, along a meridian
-    a, shrink = geobox.transform, np.cos(np.radians(latitude))
-    return float(max(np.hypot(a.a * shrink, a.d), np.hypot(a.b * shrink, a.e)) * degree)
-
-
 def sample(source: BandSource) -> Floats:
     """Valid physical values of up to 512×512 pixels spread over a source, 1-D; may be empty.
 
@@ -188,7 +184,7 @@ def sample(source: BandSource) -> Floats:
     pixels aren't averaged away; only where those are empty from all of it. JPEG 2000 is slow to
     decode but holds smaller versions of itself. Raises UnreadableRaster.
     """
-    with _opened(Path(source.path)) as file:
+    with _opened(place_of(source.path)) as file:
         whole = Box(0, 0, file.width, file.height)
         large = max(file.shape) > SAMPLE and not file.driver.startswith("JP2")
         values = np.empty(0, np.float32)
@@ -226,28 +222,7 @@ def _valid(file: Any, source: BandSource, box: Box) -> Floats:
 
 def left_out(file: RasterFile, index: int, role: str) -> str:
     """The warning for a band without a single valid pixel."""
-    return f"{role}: {file.path.name} (band {index}) holds no valid pixel and is left out."
-
-
-def sidecar(path: Path) -> str:
-    """Text of the product metadata beside a file or atop its SAFE; "" where there is none."""
-    safes = [folder for folder in path.absolute().parents if folder.suffix.upper() == ".SAFE"]
-    for folder in (path.absolute().parent, *safes):
-        for name in ("metadata.json", "MTD_MSIL2A.xml", "MTD_MSIL1C.xml"):
-            if (folder / name).is_file():
-                return (folder / name).read_text(errors="replace")
-    return ""
-
-
-def stated(text: str, key: str) -> str | None:
-    """The value of a key in JSON, XML or KEY=VALUE text; None where it isn't there."""
-    found = re.search(rf'\b{key}\b[^:>=\n]{{0,40}}[:>=]\s*"?([^",<}}\s]+)', text)
-    return found[1] if found else None
-
-
-def tags_as_text(file: RasterFile) -> str:
-    """The file's own tags as KEY=VALUE lines."""
-    return "\n".join(f"{key}={value}" for key, value in file.tags.items())
+    return f"{role}: {file.place.name} (band {index}) holds no valid pixel and is left out."
 
 
 def spread_of(values: Floats) -> str:

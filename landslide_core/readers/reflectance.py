@@ -1,6 +1,5 @@
 """What the numbers of a Sentinel-2 product mean: scale and offset, and on what evidence."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,16 +9,13 @@ import numpy as np
 from landslide_core.bands import ADDED
 from landslide_core.errors import AmbiguousUnits
 from landslide_core.pixels import Floats
-from landslide_core.readers.raster import RasterFile, sample, sidecar, stated, tags_as_text
+from landslide_core.readers.metadata import product_of
+from landslide_core.readers.product import ADDED_SINCE, Product
+from landslide_core.readers.raster import RasterFile, sample
 
 Place = tuple[RasterFile, int]  # a file and a band of it, from 1
 
 VISIBLE: Final = ("B02", "B03", "B04")
-# Every band by its band_id in the product's metadata, which is also the order of level 1C stacks.
-ALL_BANDS: Final = (
-    *("B01", "B02", "B03", "B04", "B05", "B06", "B07"),
-    *("B08", "B8A", "B09", "B10", "B11", "B12"),
-)
 FULL_SCALE: Final = 10_000.0  # reflectance 1
 
 # The darkest pixels (0.1 % quantile) of the visible bands. With +1,000 in the numbers they pile
@@ -92,16 +88,9 @@ def _decide(
 def _from_product(places: Mapping[str, Place], samples: Mapping[str, Floats]) -> Calibration:
     """Offset of digital numbers: what the metadata says, else what the darkest pixels show."""
     shown, sure, evidence = dark_pixels(samples)
-    file = next(iter(places.values()))[0]
-    said, found = _stated_offsets(places, file)
-    if said is not None:
-        clash = sure and any(abs(offset - shown) > 500 for offset in said.values())
-        return Calibration(
-            dict.fromkeys(places, 1.0),
-            said,
-            found,
-            _clash(places, found, evidence) if clash else None,
-        )
+    if said := _stated(places):
+        clash = sure and any(abs(offset - shown) > 500 for offset in said.offsets.values())
+        return replace(said, warning=_clash(places, said.found, evidence) if clash else None)
     doubt = None
     if not sure:
         doubt = (
@@ -128,34 +117,31 @@ def dark_pixels(samples: Mapping[str, Floats]) -> tuple[float, bool, str]:
     return 0.0, False, f"{evidence}: rather no +1,000 in the numbers"
 
 
-def _stated_offsets(
-    places: Mapping[str, Place], file: RasterFile
-) -> tuple[dict[str, float] | None, str]:
-    """Offsets by band as metadata or an old processing baseline states them, and the words."""
-    text = tags_as_text(file) + "\n" + sidecar(file.path)
-    by_id = dict(re.findall(r'(?:BOA|RADIO)_ADD_OFFSET band_id="(\d+)">(-?\d+)<', text))
-    if by_id:
-        named = {ALL_BANDS[int(i)]: float(value) for i, value in by_id.items() if int(i) < 13}
-        if places.keys() <= named.keys():
-            return {band: named[band] for band in places}, "offsets of the product's metadata"
-    single = stated(text, "BOA_ADD_OFFSET") or stated(text, "RADIO_ADD_OFFSET")
-    if single is not None and re.fullmatch(r"-?\d+(\.\d+)?", single):
-        return dict.fromkeys(places, float(single)), f"metadata: BOA_ADD_OFFSET {single}"
-    baseline = _baseline(text, file)
-    if baseline is not None and baseline < 4.0:
-        found = f"processing baseline {baseline:05.2f}: before 04.00 nothing was added"
-        return dict.fromkeys(places, 0.0), found
-    return None, ""  # a newer baseline proves nothing: some providers take the offset out again
+def _stated(places: Mapping[str, Place]) -> Calibration | None:
+    """Scale and offset of each band as its product states them; None unless all are stated.
+
+    A baseline from 04.00 on alone proves nothing: some providers take the offset out again.
+    """
+    scales, offsets, found = {}, {}, []
+    for band, (file, _) in places.items():
+        product = product_of(file.place, file.tags)
+        offset = product.offset(band) if product else None
+        if product is None or offset is None:
+            return None
+        counts = product.quantification or FULL_SCALE
+        scales[band] = round(FULL_SCALE * product.scales.get(band, 1 / counts), 6)
+        offsets[band] = offset * scales[band]
+        found.append(_word_of(product))
+    return Calibration(scales, offsets, "; ".join(dict.fromkeys(found)))
 
 
-def _baseline(text: str, file: RasterFile) -> float | None:
-    said = stated(text, "PROCESSING_BASELINE")
-    if said is not None and re.fullmatch(r"\d+\.\d+", said):
-        return float(said)
-    named = re.search(r"_N(\d\d)\.?(\d\d)\b", text) or re.search(
-        r"_N(\d\d)(\d\d)(?=_)", str(file.path.absolute())
-    )
-    return float(f"{named[1]}.{named[2]}") if named else None
+def _word_of(product: Product) -> str:
+    """Which word of a product's its offset is."""
+    if product.boa_offset_applied:
+        return f"{product.source}: the offset is taken out already"
+    if product.baseline is not None and product.baseline < ADDED_SINCE:
+        return f"processing baseline {product.baseline:05.2f}: before 04.00 nothing was added"
+    return f"offset of the product's metadata ({product.source})"
 
 
 def _own_scale(places: Mapping[str, Place], samples: Mapping[str, Floats]) -> Calibration:
@@ -212,4 +198,4 @@ def _is_float(place: Place) -> bool:
 
 
 def _name(places: Mapping[str, Place]) -> str:
-    return next(iter(places.values()))[0].path.name
+    return next(iter(places.values()))[0].place.name

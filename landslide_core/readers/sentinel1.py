@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -11,29 +11,23 @@ import numpy as np
 from landslide_core.bands import POLARISATIONS, radar_band
 from landslide_core.errors import MissingBands
 from landslide_core.pixels import BandSource
+from landslide_core.places import Given, Place
+from landslide_core.readers.acquisition import acquisition_of
 from landslide_core.readers.backscatter import decide
 from landslide_core.readers.files import expand
+from landslide_core.readers.ground.geocode import Progress
+from landslide_core.readers.ground.ready import Frame, ready, sources_of, split
 from landslide_core.readers.raster import (
     RasterFile,
-    Reading,
     coarse,
     inspect,
     left_out,
     sample,
-    sidecar,
-    stated,
-    tags_as_text,
 )
+from landslide_core.readers.reading import Reading
 from landslide_core.scene import Decision
 
 TOKEN: Final = re.compile(r"(?<![a-z0-9])(vv|vh|hh|hv)(?![a-z0-9])", re.IGNORECASE)
-PASS_KEYS: Final = (
-    "orbitProperties_pass",  # Earth Engine
-    "ORBIT_PASS_DIRECTION",  # OPERA
-    "sat:orbit_state",  # STAC
-    "PASS",  # SNAP
-    "ORBIT_DIRECTION",
-)
 
 
 @dataclass(frozen=True)
@@ -46,17 +40,27 @@ class _Found:
     evidence: str
 
 
-def read_sentinel1(paths: tuple[Path, ...], role: str) -> Reading:
+def read_sentinel1(
+    paths: tuple[Given, ...],
+    role: str,
+    frame: Frame,
+    progress: Progress = lambda stage, done, total: None,
+) -> Reading:
     """Find VV and VH in the files of a role ("desc_pre", …) and what their numbers mean.
 
-    One polarisation alone is taken with a warning. Raises MissingBands, AmbiguousUnits,
-    GridMismatch and what `inspect` raises.
+    Ground range products are geocoded on the frame's grid first, into the cache folder. One
+    polarisation alone is taken with a warning. Raises MissingBands, AmbiguousUnits, GridMismatch,
+    what `inspect` raises and what `geocode` raises.
     """
-    files = [inspect(path) for path in expand(paths)]
+    products, others = split(paths)
+    geocoded = [ready(product, role, frame, progress) for product in products]
+    files = [inspect(path) for path in expand(others)]
+    files += [inspect(Place(str(found.path))) for made in geocoded for found in made]
     found = [entry for file in files for entry in _entries(file)]
     bands: dict[str, tuple[BandSource, ...]] = {}
-    decisions: list[Decision] = []
-    warnings = _left_alone(files, found, role)
+    decisions = [d for made in geocoded for one in made for d in one.decisions]
+    warnings = [w for made in geocoded for one in made for w in one.warnings]
+    warnings += _left_alone(files, found, role)
     warnings += coarse((f"{role} {entry.polarisation.upper()}", entry.file) for entry in found)
     levels: dict[str, float] = {}  # dB
     for entry in found:
@@ -71,7 +75,7 @@ def read_sentinel1(paths: tuple[Path, ...], role: str) -> Reading:
         bands[name] = (*bands.get(name, ()), backscatter.source)
         levels[entry.polarisation] = backscatter.level
         warnings += backscatter.warnings
-        taken = f"band {entry.index} of {entry.file.path.name} is {entry.polarisation.upper()}"
+        taken = f"band {entry.index} of {entry.file.place.name} is {entry.polarisation.upper()}"
         decisions.append(Decision(role, entry.polarisation.upper(), entry.evidence, taken))
         decisions.append(backscatter.decision)
     warnings += [
@@ -85,12 +89,17 @@ def read_sentinel1(paths: tuple[Path, ...], role: str) -> Reading:
             f"{role}: VV is weaker than VH ({levels['vv']:.1f} and {levels['vh']:.1f} dB on "
             "average), which nature hardly shows; the two may be exchanged. Check their order."
         )
-    warnings += [warning for warning in (_pass_warning(file, role) for file in files) if warning]
+    made_here = {one.path for made in geocoded for one in made}
+    used = {entry.file.place: entry.file for entry in found}.values()
     return Reading(
         bands=bands,
+        acquisitions=tuple(filter(None, (acquisition_of(f, "S1") for f in used))),
         decisions=tuple(decisions),
         warnings=tuple(dict.fromkeys(warnings)),
-        files=tuple(dict.fromkeys(entry.file.path for entry in found)),
+        files=(
+            *(file.place for file in used if file.place.file not in made_here),
+            *chain.from_iterable(map(sources_of, products)),
+        ),
     )
 
 
@@ -103,10 +112,11 @@ def _entries(file: RasterFile) -> list[_Found]:
             for i, names in enumerate(described, 1)
             if names and names[0] in POLARISATIONS
         ]
-    in_name = _polarisations(file.path.stem)
-    said = stated(tags_as_text(file), "POLARI[SZ]ATION") or ""
+    in_name = _polarisations(file.place.stem)
+    tags = {key.upper().replace("S", "Z"): value for key, value in file.tags.items()}
+    said = tags.get("POLARIZATION", "")
     for names, evidence in (
-        (in_name, f"file name {file.path.name}"),
+        (in_name, f"file name {file.place.name}"),
         (_polarisations(said), f"the file's tags ({said})"),
     ):
         if len(names) == file.count:
@@ -129,23 +139,12 @@ def _left_alone(files: Sequence[RasterFile], found: Sequence[_Found], role: str)
     """Warnings for files without a known polarisation. Raises MissingBands if that's all."""
     unknown = [file for file in files if all(entry.file is not file for entry in found)]
     if not found:
-        names = ", ".join(f"{file.path.name} ({file.count} bands)" for file in unknown)
+        names = ", ".join(f"{file.place.name} ({file.count} bands)" for file in unknown)
         raise MissingBands(
             f"{role}: neither VV nor VH was recognised in {names}; a file named after its "
             "polarisation, named bands, or two bands in the order VV, VH are needed. Rename it, "
             "e.g. to scene_VV.tif."
         )
-    return [f"{role}: {file.path.name} is neither VV nor VH and is left alone." for file in unknown]
-
-
-def _pass_warning(file: RasterFile, role: str) -> str | None:
-    """A warning where the file's metadata names the other orbit pass than its role."""
-    text = f"{tags_as_text(file)}\n{sidecar(file.path)}"
-    for key in PASS_KEYS:
-        said = (stated(text, key) or "").lower()
-        if said.startswith(("asc", "desc")) and not said.startswith(role.split("_")[0]):
-            return (
-                f"{role}: the metadata of {file.path.name} says its pass is {said}; it was read "
-                "as the role says. Check which option it belongs to."
-            )
-    return None
+    return [
+        f"{role}: {file.place.name} is neither VV nor VH and is left alone." for file in unknown
+    ]

@@ -9,17 +9,20 @@ from typing import Final
 from landslide_core.bands import BANDS, OPTICAL
 from landslide_core.errors import MissingBands
 from landslide_core.pixels import BandSource
+from landslide_core.places import Given, Place
+from landslide_core.readers.acquisition import acquisition_of
 from landslide_core.readers.files import expand
+from landslide_core.readers.metadata import product_of
+from landslide_core.readers.product import ALL_BANDS
 from landslide_core.readers.raster import (
     RasterFile,
-    Reading,
     coarse,
     inspect,
     left_out,
-    sidecar,
-    tags_as_text,
+    sample,
 )
-from landslide_core.readers.reflectance import ALL_BANDS, calibrate
+from landslide_core.readers.reading import Reading
+from landslide_core.readers.reflectance import calibrate
 from landslide_core.scene import Decision
 
 L1C_ORDER: Final = ALL_BANDS
@@ -27,20 +30,24 @@ L2A_ORDER: Final = tuple(band for band in ALL_BANDS if band != "B10")  # cirrus:
 WANTED: Final = {band.sentinel: band.name for band in BANDS if band.name in OPTICAL}
 COMMON_NAMES: Final = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08"}
 TOKEN: Final = re.compile(
-    r"(?<![a-z0-9])(?:b(?P<number>8a|0?[1-9]|1[0-2])|(?P<scl>scl)|(?P<colour>blue|green|red|nir))"
+    r"(?<![a-z0-9])(?:b(?P<number>8a|0?[1-9]|1[0-2])|(?P<scl>scl)|(?P<colour>blue|green|red|nir)"
+    r"|(?P<cloud>cldprb|clp|cloud[ _-]?prob(?:ability)?))"
     r"(?![a-z0-9])(?![ _-]?edge)(?![ _-]?narrow)",
     re.IGNORECASE,
 )
+LAYERS: Final = {"SCL": "scene classes", "CLP": "cloud probability"}
 METRES: Final = re.compile(r"(?<![a-z0-9])[1-6]0m(?![a-z0-9])", re.IGNORECASE)
 
 
 def band_of(name: str) -> str | None:
-    """Sentinel-2 band ("B04", "B8A", "SCL") meant by a description or file name, if one is."""
+    """Sentinel-2 band ("B04", "B8A", "SCL", "CLP") meant by a description or a file name."""
     found = TOKEN.search(name)
     if found is None:
         return None
     if found["scl"]:
         return "SCL"
+    if found["cloud"]:
+        return "CLP"
     if found["colour"]:
         return COMMON_NAMES[found["colour"].lower()]
     number = found["number"].upper()
@@ -58,7 +65,7 @@ class _Found:
 
 
 def read_sentinel2(
-    paths: tuple[Path, ...], order: tuple[str, ...] | None, offset: float | None
+    paths: tuple[Given, ...], order: tuple[str, ...] | None, offset: float | None
 ) -> Reading:
     """Find the optical bands in files and folders, and what their numbers mean.
 
@@ -69,7 +76,7 @@ def read_sentinel2(
     found = _finest([entry for file in files for entry in _entries(file, order)])
     _check_complete(files, found)
     wanted = [entry for entry in found if entry.band in WANTED]
-    classes = [entry for entry in found if entry.band == "SCL"]
+    classes, clouds = ([e for e in found if e.band == band] for band in ("SCL", "CLP"))
     bands: dict[str, tuple[BandSource, ...]] = {}
     decisions: list[Decision] = []
     warnings: list[str] = []
@@ -88,19 +95,22 @@ def read_sentinel2(
             scale, added = calibration.scales[band], calibration.offsets[band]
             source = file.source(index, "reflectance", scale, added)
             bands[WANTED[band]] = (*bands.get(WANTED[band], ()), source)
-    decisions += [_placed(entry) for entry in (*wanted, *classes)]
+    decisions += [_placed(entry) for entry in (*wanted, *classes, *clouds)]
     warnings += coarse((entry.band, entry.file) for entry in wanted)
     if any(_is_level_1c(file, found) for file in files):
         warnings.append(
             "The Sentinel-2 product looks like level 1C, reflectance above the atmosphere; the "
             "model was made for level 2A, at the surface. Expect more false alarms in haze."
         )
+    used = {e.file.place: e.file for e in (*wanted, *classes, *clouds)}.values()
     return Reading(
         bands=bands,
         classes=tuple(entry.file.source(entry.index, "class") for entry in classes),
         decisions=tuple(decisions),
         warnings=tuple(warnings),
-        files=tuple(dict.fromkeys(entry.file.path for entry in (*wanted, *classes))),
+        probabilities=tuple(_percent(entry) for entry in clouds),
+        acquisitions=tuple(filter(None, (acquisition_of(f, "S2") for f in used))),
+        files=tuple(file.place for file in used),
     )
 
 
@@ -110,24 +120,24 @@ def _entries(file: RasterFile, order: tuple[str, ...] | None) -> list[_Found]:
     if order is not None and file.count > 1:
         if len(order) != file.count:
             raise MissingBands(
-                f"{file.path.name} holds {file.count} bands and {len(order)} names were given; "
+                f"{file.place.name} holds {file.count} bands and {len(order)} names were given; "
                 f"{file.count} are needed. Give --s2-bands one name a band, in the file's order."
             )
         named = [band_of(name) for name in order]
     elif not any(named) and file.count == 1:
-        named = [band_of(file.path.stem)]
+        named = [band_of(file.place.stem)]
     elif not any(named):
         usual = {len(L2A_ORDER): L2A_ORDER, len(L1C_ORDER): L1C_ORDER}
         named = list(usual.get(file.count, ()))
-    product = _product(file.path)
+    product = _product(file.place)
     return [_Found(product, band, file, i) for i, band in enumerate(named, 1) if band is not None]
 
 
-def _product(path: Path) -> str:
+def _product(place: Place) -> str:
     """What the files of one product have in common: folder, and name without band and metres."""
-    folder = path.absolute().parent
-    safes = [parent for parent in path.absolute().parents if parent.suffix.upper() == ".SAFE"]
-    stem = METRES.sub("", TOKEN.sub("", path.stem)).strip("_-. ")
+    folder = place.path.parent
+    safes = [parent for parent in place.path.parents if parent.suffix.upper() == ".SAFE"]
+    stem = METRES.sub("", TOKEN.sub("", place.stem)).strip("_-. ")
     return f"{safes[0] if safes else folder}/{stem}"
 
 
@@ -148,7 +158,7 @@ def _check_complete(files: Sequence[RasterFile], found: Sequence[_Found]) -> Non
     if not lacking:
         return
     unnamed = [f for f in files if all(f is not entry.file for entry in found)]
-    nameless = ", ".join(f"{f.path.name} ({f.count} bands without known names)" for f in unnamed)
+    nameless = ", ".join(f"{f.place.name} ({f.count} bands without known names)" for f in unnamed)
     raise MissingBands(
         f"Sentinel-2 {', '.join(lacking)} missing: found "
         f"{' and '.join(filter(None, (', '.join(seen), nameless)))}; B02, B03, B04 and B08 are "
@@ -161,16 +171,26 @@ def _placed(entry: _Found) -> Decision:
     """Which band of which file was taken, and why."""
     described = entry.file.names[entry.index - 1]
     if band_of(described) == entry.band:
-        found = f"named {described!r} in {entry.file.path.name}"
+        found = f"named {described!r} in {entry.file.place.name}"
     elif entry.file.count == 1:
-        found = f"file name {entry.file.path.name}"
+        found = f"file name {entry.file.place.name}"
     else:
-        found = f"{entry.file.count} bands in {entry.file.path.name}, by their order"
-    meaning = WANTED.get(entry.band, "scene classes")
+        found = f"{entry.file.count} bands in {entry.file.place.name}, by their order"
+    meaning = WANTED.get(entry.band, LAYERS.get(entry.band, ""))
     return Decision("s2", entry.band, found, f"band {entry.index} is {meaning}")
+
+
+def _percent(entry: _Found) -> BandSource:
+    """A cloud-probability layer in per cent; as a share (0 to 1) or per cent, says its maximum."""
+    plain = entry.file.source(entry.index, "class")
+    values = sample(plain)
+    share = values.size > 0 and entry.file.dtypes[entry.index - 1].startswith("float")
+    scale = 100.0 if share and float(values.max()) <= 1.0 else 1.0
+    return entry.file.source(entry.index, "class", scale)
 
 
 def _is_level_1c(file: RasterFile, found: Sequence[_Found]) -> bool:
     """Whether names, metadata or a cirrus band (B10, only in level 1C) say level 1C."""
-    text = f"{file.path.absolute()}\n{tags_as_text(file)}\n{sidecar(file.path)}"
-    return "MSIL1C" in text or any(e.file is file and e.band == "B10" for e in found)
+    product = product_of(file.place, file.tags)
+    cirrus = any(e.file is file and e.band == "B10" for e in found)
+    return cirrus or (product is not None and product.level == "L1C")

@@ -236,8 +236,14 @@ def load_fold(folder: Path) -> Fold:
         return Fold(
             system,
             saved["rows"],
-            Judgement(**part("judgement")),
+            _judgement(part("judgement")),
             {name: Evidence(**part(name)) for name in COMBINATIONS},
-            Judgement(**part("chips")) if chips else None,
+            _judgement(part("chips")) if chips else None,
             curve,
         )
+
+
+def _judgement(saved: dict[str, Any]) -> Judgement:
+    """A judgement as saved; what only a scene's tiles have may be missing in it."""
+    members = saved["votes"].shape[1]
+    return replace(Judgement.room_for(len(saved["verdict"]), members), **saved)

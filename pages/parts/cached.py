@@ -8,10 +8,13 @@ from typing import Final
 import streamlit as st
 
 from landslide_core import render
+from landslide_core.catalogue.area import Area, area_of_file
 from landslide_core.errors import RunDamaged
 from landslide_core.explain import TileExplanation, check_inputs, check_version, explain_tile
 from landslide_core.folder import Run, open_run
-from landslide_core.readers.inputs import SceneInputs, open_scene
+from landslide_core.places import is_address
+from landslide_core.readers.given import ROLES, SceneInputs
+from landslide_core.readers.inputs import open_scene
 from landslide_core.scene import Scene
 from pages.parts import state
 
@@ -42,9 +45,10 @@ def run_stamp(folder: Path) -> str:
 
 
 def _inputs_stamp(inputs: SceneInputs) -> str:
-    files = (inputs.s2, inputs.desc_pre, inputs.desc_post, inputs.asc_pre, inputs.asc_post)
-    marks = [[f"{path}:{_stamp(path)}" for path in role] for role in files]
-    return f"{marks} {inputs.s2_bands} {inputs.s2_offset}"
+    """Changes with what was given and with the files on disk."""
+    given = [path for role in ROLES for path in inputs.given(role)]
+    marks = ["" if is_address(path) else _stamp(Path(path)) for path in given]
+    return f"{inputs.record()} {marks}"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Opening the run …")
@@ -67,6 +71,16 @@ def _scene(_inputs: SceneInputs, stamp: str) -> Scene:
 def scene(inputs: SceneInputs) -> Scene:
     """An opened scene."""
     return _scene(inputs, _inputs_stamp(inputs))
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the area …")
+def _area(path: Path, stamp: str) -> Area:
+    return area_of_file(path)
+
+
+def area(path: Path) -> Area:
+    """The polygons of a vector file."""
+    return _area(path, _stamp(path))
 
 
 @st.cache_data(max_entries=4, show_spinner="Making previews …")

@@ -9,7 +9,7 @@ from landslide_core.folder import RECORD, remove_run
 from landslide_core.jobs import Job, Queue
 from landslide_core.launch import start_worker
 from landslide_core.plan import PLAN, RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from landslide_core.runs import resolve_device
 
 LOG_LINES: Final = 200

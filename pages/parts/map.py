@@ -8,6 +8,7 @@ from typing import Any, Final
 import folium
 import geopandas as gpd
 import numpy as np
+import shapely
 from branca.element import MacroElement
 from folium.template import Template
 from streamlit_folium import st_folium
@@ -67,13 +68,21 @@ def draw(run: Run, look: Look, selected: int | None) -> int | None:
 
 def _frame(run: Run) -> folium.Map:
     """The empty map; it never changes for a run, so the view survives every rerun."""
+    frame = blank()
     south_west, north_east = _bounds(run)
+    frame.fit_bounds([south_west, north_east], padding=(8, 8))
+    return frame
+
+
+def blank(middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1) -> folium.Map:
+    """A map around a (latitude, longitude) without anything on it, and nothing from outside."""
     frame = folium.Map(
+        middle,
+        zoom_start=zoom,
         tiles=None,
         prefer_canvas=True,
-        min_zoom=3,
-        max_zoom=18,
         zoom_snap=0.25,
+        font_size="0.8rem",
     )
     frame.default_js = [("leaflet", tiles.leaflet_url("leaflet.js"))]
     frame.default_css = [("leaflet_css", tiles.leaflet_url("leaflet.css"))]
@@ -81,10 +90,9 @@ def _frame(run: Run) -> folium.Map:
     figure = frame.get_root()
     assert isinstance(figure, folium.Figure)
     figure.header.add_child(
-        folium.Element(f"<style>.leaflet-container{{background:{colour};font-size:.8rem}}</style>")
+        folium.Element(f"<style>.leaflet-container{{background:{colour}}}</style>")
     )
     _Corners().add_to(frame)
-    frame.fit_bounds([south_west, north_east], padding=(8, 8))
     return frame
 
 
@@ -116,7 +124,7 @@ def drawn(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 def _tiles(run: Run, look: Look) -> folium.FeatureGroup:
     group = folium.FeatureGroup("Tiles")
-    shown = drawn(run.tiles)
+    shown = drawn(_on_one_map(run.tiles))
     if shown.empty:
         return group
     as_points = len(shown) > MOST_DRAWN
@@ -189,10 +197,25 @@ def _palette_colour(value: float | None, colouring: str) -> str | None:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
+def _on_one_map(tiles: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Tiles side by side: longitudes run on past 180° where a run lies across that.
+
+    A tile that is cut there is whole again: its outline is convex.
+    """
+    west, _, east, _ = tiles.total_bounds
+    if not east - west > 180:
+        return tiles
+    moved = shapely.transform(
+        tiles.geometry.to_numpy(), lambda at: np.column_stack([at[:, 0] % 360, at[:, 1]])
+    )
+    return tiles.set_geometry(shapely.convex_hull(moved), crs=tiles.crs)
+
+
 def _outline(run: Run, selected: int | None) -> folium.FeatureGroup:
     """The selected tile, ringed."""
     group = folium.FeatureGroup("Selected")
-    chosen = run.tiles[run.tiles["tile_id"] == selected] if selected is not None else None
+    every = _on_one_map(run.tiles)
+    chosen = every[every["tile_id"] == selected] if selected is not None else None
     if chosen is not None and len(chosen):
         ring = [(y, x) for x, y, *_ in chosen.geometry.iloc[0].exterior.coords]
         for colour, weight in (("#000000", 6), ("#ffffff", 3)):

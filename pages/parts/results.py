@@ -10,7 +10,7 @@ import streamlit as st
 from landslide_core.errors import RunDamaged
 from landslide_core.explain import check_inputs
 from landslide_core.folder import Run
-from pages.parts import map, state, theme, wording
+from pages.parts import drift, map, state, theme, wording
 
 FILES: Final = {
     "tiles.gpkg": ("Tiles, GeoPackage", "application/geopackage+sqlite3"),
@@ -23,6 +23,7 @@ FILES: Final = {
 COLUMNS: Final = {
     "tile_id": st.column_config.NumberColumn("Tile", format="%d"),
     "says": st.column_config.TextColumn("Verdict"),
+    "alarm": st.column_config.CheckboxColumn("Alarm"),
     "probability": st.column_config.ProgressColumn(
         "Probability", format="%.3f", min_value=0.0, max_value=1.0
     ),
@@ -31,6 +32,7 @@ COLUMNS: Final = {
     "filter_score": st.column_config.NumberColumn("Filter score", format="%.4f"),
     "cloud": st.column_config.NumberColumn("Cloud", format="%.0f %%"),
     "valid": st.column_config.NumberColumn("Valid", format="%.0f %%"),
+    "slope": st.column_config.NumberColumn("Slope", format="%.1f°"),
     "row": st.column_config.NumberColumn("Row", format="%d"),
     "col": st.column_config.NumberColumn("Column", format="%d"),
 }
@@ -64,12 +66,32 @@ def summary(run: Run) -> None:
             delta_color="off",
             delta_arrow="off",
         )
+    if is_masked(run):
+        st.caption(mask_sentence(run))
     for warning in run.meta["warnings"]:
         theme.warning(warning)
     try:
         check_inputs(run)
     except RunDamaged as error:
         theme.warning(f"{error} Until then there is no background and no tile can be explained.")
+
+
+def is_masked(run: Run) -> bool:
+    """Whether flat ground raises no alarm in a run."""
+    return bool(run.meta.get("slope_mask", {}).get("least_slope"))
+
+
+def mask_sentence(run: Run) -> str:
+    """What the slope mask did."""
+    mask, landslides = run.meta["slope_mask"], run.meta["counts"]["landslide"]
+    said = (
+        f"Slope mask: {mask['alarms']:,} of {landslides:,} landslide tiles raise an alarm; in the "
+        f"others 99 % of the ground is less steep than {mask['least_slope']:g}°. It masks "
+        f"{mask['masked_tiles']:,} tiles in all; verdicts stay as they are."
+    )
+    if unknown := mask["unknown_tiles"]:
+        said += f" Tiles of which the DEM tells too little, {unknown:,}, are not masked."
+    return said
 
 
 def what_is_drawn(run: Run) -> None:
@@ -95,6 +117,8 @@ def tile_card(run: Run, tile: int | None) -> None:
         row = found.iloc[0]
         st.markdown(f"**Tile {tile}**")
         st.metric("Verdict", theme.VERDICT_WORDS[row["verdict"]])
+        if is_masked(run) and row["slope"] < run.meta["slope_mask"]["least_slope"]:
+            st.caption(f"Flat ground ({row['slope']:.1f}°): no alarm.")
         st.metric("Probability", wording.number(row["probability"]))
         st.metric("Spread", wording.number(row["spread"]))
         st.metric("Filter score", wording.number(row["filter_score"]))
@@ -110,10 +134,11 @@ def table(run: Run) -> bool:
         cloud=frame["cloud_fraction"] * 100,
         valid=frame["valid_fraction"] * 100,
     )
+    hidden = {"alarm": not is_masked(run), "slope": not has_slope(run)}
     chosen = st.dataframe(
         listed,
         hide_index=True,
-        column_order=list(COLUMNS),
+        column_order=[name for name in COLUMNS if not hidden.get(name)],
         column_config=COLUMNS,
         height=330,
         on_select="rerun",
@@ -125,6 +150,11 @@ def table(run: Run) -> bool:
         return False
     state.choose_tile(int(listed.iloc[rows[0]]["tile_id"]))
     return True
+
+
+def has_slope(run: Run) -> bool:
+    """Whether a DEM told how steep any tile is."""
+    return "slope" in run.tiles and bool(run.tiles["slope"].notna().any())
 
 
 def ranked(run: Run) -> pd.DataFrame:
@@ -152,7 +182,8 @@ def downloads(run: Run) -> None:
 
 
 def provenance(run: Run) -> None:
-    """What went in: the run's record, for whoever must vouch for it."""
+    """What went in, how usual it is, and the run's record, for whoever must vouch for it."""
+    drift.scene(run)
     with st.expander("Where this run came from", icon=":material/history:"):
         meta = run.meta
         bundle = wording.escaped(meta["bundle"]["name"])
@@ -164,4 +195,13 @@ def provenance(run: Run) -> None:
         if not files.empty:
             files["role"] = files["role"].map(theme.role)
             st.dataframe(files, hide_index=True)
+        if is_masked(run):
+            names = ", ".join(
+                wording.escaped(Path(path).name) for path in meta["slope_mask"]["dem"]
+            )
+            st.markdown(
+                f"{mask_sentence(run)} Slopes come from {names} by Horn's method on the 10 m grid; "
+                "a tile counts as steep as its steepest hundredth, so that a hillside beside a "
+                "plain is kept."
+            )
         st.code(json.dumps(meta["thresholds"] | meta["versions"], indent=1), language="json")

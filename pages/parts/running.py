@@ -12,7 +12,7 @@ from landslide_core.errors import LandslideError, NoJob, RunError
 from landslide_core.job_log import in_words
 from landslide_core.jobs import Job
 from landslide_core.plan import RunOptions
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 from pages.parts import jobs, state, theme, wording
 
 DEVICES: Final = {"auto": "Automatic", "cpu": "Processor", "cuda": "Graphics card"}

@@ -1,20 +1,18 @@
-"""Choosing a scene's files: the sample, the server's folder, or small uploads."""
+"""Choosing a scene's files: the sample, the server's folder, small uploads, or what was found."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
-from landslide_core.readers.inputs import SceneInputs
-from pages.parts import state, theme
+from landslide_core.readers.given import ROLES, SceneInputs
+from pages.parts import state, theme, wording
 from pages.parts.uploads import keep, side_by_side
 
-ENDINGS: Final = (".tif", ".tiff", ".jp2")
-ROLES: Final = tuple(theme.ROLE_WORDS)
+ENDINGS: Final = (".tif", ".tiff", ".jp2", ".zip")
 MOST_LISTED: Final = 2000
 Choice = tuple[SceneInputs, str]
 
@@ -28,6 +26,8 @@ def guess_role(name: str) -> str | None:
 
     if says("truth", "label", "mask", "verdict", "probability", "spread"):
         return None
+    if says("dem", "srtm", "elevation"):
+        return "dem"
     if says("s2", "sentinel2", "msi", "optical", "scl"):
         return "s2"
     orbit_pass = "desc" if says("desc", "dsc") else "asc" if says("asc") else None
@@ -36,15 +36,24 @@ def guess_role(name: str) -> str | None:
 
 
 def list_rasters(folder: Path) -> list[Path]:
-    """Rasters in a folder and below it, by name; the first MOST_LISTED of them."""
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
-    return sorted(islice(found, MOST_LISTED))
+    """Rasters, zips and SAFE products in a folder and below it; the first MOST_LISTED of them.
+
+    A product is one entry, not its hundred files.
+    """
+    found = []
+    for top, folders, files in os.walk(folder):
+        found += [Path(top, name) for name in folders if _is_safe(name)]
+        folders[:] = [n for n in folders if not (_is_safe(n) or n.startswith("."))]
+        found += [Path(top, name) for name in files if name.lower().endswith(ENDINGS)]
+        if len(found) >= MOST_LISTED:
+            break
+    return sorted(found[:MOST_LISTED])
 
 
 def inputs_from(roles: Mapping[str, Iterable[Path]]) -> SceneInputs:
     """Files by role as the reader takes them."""
-    s2, desc_pre, desc_post, asc_pre, asc_post = (tuple(roles.get(role, ())) for role in ROLES)
-    return SceneInputs(s2, desc_pre, desc_post, asc_pre, asc_post)
+    given: dict[str, Any] = {role: tuple(roles.get(role, ())) for role in ROLES}
+    return SceneInputs(**given)
 
 
 def sample() -> Choice | None:
@@ -55,6 +64,10 @@ def sample() -> Choice | None:
         st.info("The sample is not here yet. Write it with `landslide sample`, then reload.")
         return None
     return inputs_from(roles), "sample"
+
+
+def _is_safe(name: str) -> bool:
+    return name.upper().endswith(".SAFE")
 
 
 def _below(folder: Path) -> dict[str, Path]:
@@ -80,11 +93,27 @@ def server_files() -> Choice | None:
     files = _below(folder)
     if not files:
         st.info(
-            f"There is no .tif, .tiff or .jp2 file in `{folder}`. Put scenes there, or point "
+            f"There is no .tif, .jp2, .zip or .SAFE in `{folder}`. Put scenes there, or point "
             "`LANDSLIDE_DATA` at another folder and restart."
         )
         return None
     return _choice(_assign(files, guess_roles(files)), folder.name)
+
+
+def found() -> Choice | None:
+    """The scene last loaded from a catalogue."""
+    loaded = state.loaded_scene()
+    if loaded is None:
+        st.info("Nothing was loaded from a catalogue yet. Find scenes by place and date first.")
+        if st.button("Find scenes", icon=":material/travel_explore:"):
+            st.switch_page("find.py")
+        return None
+    fetched, name = loaded
+    for warning in fetched.warnings:
+        theme.warning(warning)
+    folder = next(Path(p).parent for role in ROLES for p in fetched.inputs.given(role))
+    st.caption(f"Loaded for the area and day chosen, into {wording.literal(str(folder))}.")
+    return fetched.inputs, name
 
 
 def uploads() -> Choice | None:
@@ -92,7 +121,8 @@ def uploads() -> Choice | None:
     folder = state.uploads_folder()
     cap = st.get_option("server.maxUploadSize")
     files = st.file_uploader(
-        f"GeoTIFF or JPEG 2000, up to {cap} MB a file; larger ones belong in the server folder.",
+        f"GeoTIFF, JPEG 2000 or zipped SAFE, up to {cap} MB a file; larger ones belong in the "
+        "server folder.",
         type=[ending[1:] for ending in ENDINGS],
         accept_multiple_files=True,
         key="uploader",
@@ -107,31 +137,6 @@ def uploads() -> Choice | None:
     sure = [label for label in kept if not label.endswith(")")]  # the name is not given twice
     roles = _assign(kept, guess_roles(sure))
     return _choice({r: side_by_side(paths, folder) for r, paths in roles.items()}, "upload")
-
-
-def reading_options(inputs: SceneInputs, key: str) -> SceneInputs:
-    """What the files do not say of themselves, and errors and warnings may ask for."""
-    if not inputs.s2:
-        return inputs
-    with st.expander("Reading options", icon=":material/tune:"):
-        names, offset = st.columns(2)
-        typed = names.text_input(
-            "Sentinel-2 band names (--s2-bands)",
-            key=f"s2-bands-{key}",
-            placeholder="As the files say",
-            help="Of a stack whose bands have no names, in the file's order: B02, B03, B04, B08.",
-        )
-        added = offset.number_input(
-            "Sentinel-2 offset (--s2-offset)",
-            value=None,
-            step=100.0,
-            format="%.0f",
-            key=f"s2-offset-{key}",
-            placeholder="As the files say",
-            help="Added to the digital numbers: −1000 for processing baseline 04.00 and later, "
-            "0 before. Empty: decided from metadata and pixels.",
-        )
-    return replace(inputs, s2_bands=tuple(re.findall(r"[^\s,;]+", typed)) or None, s2_offset=added)
 
 
 def _assign(files: Mapping[str, Path], guessed: Mapping[str, list[str]]) -> dict[str, list[Path]]:

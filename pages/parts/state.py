@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
+from landslide_core.catalogue.fetch import Fetched
+from landslide_core.catalogue.search import Found
 from landslide_core.folder import list_runs
-from landslide_core.readers.inputs import SceneInputs
+from landslide_core.readers.given import SceneInputs
 
 ROOT: Final = Path(__file__).parents[2]
 SAMPLE: Final = ROOT / "sample_data"
@@ -40,6 +42,17 @@ def uploads_folder() -> Path:
         st.session_state["uploads"] = os.urandom(8).hex()
     # The dot keeps it out of the way of a run of that name.
     return runs_folder() / ".uploads" / str(st.session_state["uploads"])
+
+
+def scenes_folder() -> Path:
+    """Where scenes found in a catalogue are loaded: the server's own data, else beside the runs.
+
+    Never the sample's folder, whose files are guessed by their names.
+    """
+    folder = data_folder()
+    if folder != SAMPLE and folder.is_dir() and os.access(folder, os.W_OK):
+        return folder
+    return runs_folder() / ".uploads"
 
 
 def runs() -> list[Path]:
@@ -115,3 +128,55 @@ def scene_choice() -> tuple[SceneInputs, str] | None:
 def choose_scene(inputs: SceneInputs, name: str) -> None:
     """Remember the picked scene for the Detection page."""
     st.session_state["scene"] = (inputs, name)
+
+
+def name_bands(widget: str, names: str) -> None:
+    """Keep band names chosen in the dialog for the text field that shows them."""
+    st.session_state[f"names for {widget}"] = names
+
+
+def fill_named_bands(widget: str) -> None:
+    """Put names chosen in the dialog into their text field, before it is drawn."""
+    if names := st.session_state.pop(f"names for {widget}", None):
+        st.session_state[widget] = names
+
+
+def drawn() -> list[dict[str, Any]]:
+    """The GeoJSON features last drawn on the map of the Find page."""
+    features: list[dict[str, Any]] = st.session_state.get("drawn", [])
+    return features
+
+
+def keep_drawn(features: list[dict[str, Any]]) -> None:
+    """Remember what was drawn: the map forgets it when it is put up anew."""
+    st.session_state["drawn"] = features
+
+
+def found() -> tuple[Found, int] | None:
+    """What the last search found, and the number of that search in this session."""
+    last: tuple[Found, int] | None = st.session_state.get("found")
+    return last
+
+
+def keep_found(new: Found) -> None:
+    """Remember what a search found, and forget what was chosen of the last one."""
+    last = found()
+    st.session_state["found"] = (new, last[1] + 1 if last else 1)
+    st.session_state["ranks"] = {}
+
+
+def ranks() -> dict[str, int]:
+    """The candidates chosen of the last search, "optical", "desc" and "asc": from 1, 0 for none."""
+    chosen: dict[str, int] = st.session_state.setdefault("ranks", {})
+    return chosen
+
+
+def loaded_scene() -> tuple[Fetched, str] | None:
+    """The scene last loaded from a catalogue, and its name."""
+    loaded: tuple[Fetched, str] | None = st.session_state.get("loaded")
+    return loaded
+
+
+def keep_loaded_scene(fetched: Fetched, name: str) -> None:
+    """Remember a scene loaded from a catalogue for the Scene page."""
+    st.session_state["loaded"] = (fetched, name)

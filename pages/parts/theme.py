@@ -27,6 +27,7 @@ ROLE_WORDS: Final[dict[str, str]] = {
     "desc_post": "Sentinel-1 descending, after",
     "asc_pre": "Sentinel-1 ascending, before",
     "asc_post": "Sentinel-1 ascending, after",
+    "dem": "Elevation model",
 }
 ORANGE_BAR: Final = "#d9730d"
 BLUE_BAR: Final = "#3f8fd2"

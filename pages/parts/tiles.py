@@ -11,7 +11,9 @@ from starlette.staticfiles import StaticFiles
 from landslide_core.errors import LandslideError
 from pages.parts import cached
 
-LEAFLET: Final = Path(__file__).parent.parent / "vendor" / "leaflet-1.9.4"
+VENDOR: Final = Path(__file__).parent.parent / "vendor"
+LEAFLET: Final = VENDOR / "leaflet-1.9.4"
+DRAW: Final = VENDOR / "leaflet-draw-1.0.4"
 # The map lives in a frame at component/streamlit_folium.st_folium/index.html: two steps up is
 # the app's root, whatever server.baseUrlPath or a proxy has put before it.
 ROOT: Final = "../.."
@@ -22,6 +24,7 @@ def routes(base: str = "") -> list[BaseRoute]:
     base = f"/{base.strip('/')}" if base.strip("/") else ""
     return [
         Mount(f"{base}/leaflet", StaticFiles(directory=LEAFLET)),
+        Mount(f"{base}/leaflet-draw", StaticFiles(directory=DRAW)),
         Route(f"{base}/overlay/{{run}}/{{layer}}.webp", _overlay),
     ]
 
@@ -29,6 +32,11 @@ def routes(base: str = "") -> list[BaseRoute]:
 def leaflet_url(name: str) -> str:
     """Address of a Leaflet file, as seen from the map's frame."""
     return f"{ROOT}/leaflet/{name}"
+
+
+def draw_url(name: str) -> str:
+    """Address of a file of Leaflet's drawing tools, as seen from the map's frame."""
+    return f"{ROOT}/leaflet-draw/{name}"
 
 
 def overlay_url(run: Path, layer: str) -> str:

@@ -90,6 +90,11 @@ def feature(name: str) -> str:
     return f"{_layer(stem)}: {what}"
 
 
+def band(name: str) -> str:
+    """A band in words: "desc_vv_post" -> "Descending VV after"."""
+    return _layer(name)
+
+
 def measurements(features: pd.DataFrame) -> pd.DataFrame:
     """A tile's features, layers and statistics in words."""
     return features.rename(

@@ -1,0 +1,1 @@
+"""Sentinel-1 ground range products (GRD SAFE): calibrated, freed of noise and geocoded."""

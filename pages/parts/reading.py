@@ -1,0 +1,109 @@
+"""What the files don't say of themselves: asked where an error or a warning may ask for it."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+import streamlit as st
+
+from landslide_core.readers.files import expand
+from landslide_core.readers.given import SceneInputs
+from landslide_core.readers.raster import RasterFile, inspect
+from landslide_core.readers.sentinel2 import L2A_ORDER, LAYERS, WANTED, band_of
+from pages.parts import state, wording
+
+FIRST: Final = date(2014, 4, 3)  # Sentinel-1A's launch
+NONE: Final = "Not used"
+MEANINGS: Final = (NONE, *WANTED, *LAYERS, *(band for band in L2A_ORDER if band not in WANTED))
+SPECKLE: Final = {0: "None", 5: "Lee, 5 × 5", 7: "Lee, 7 × 7"}
+
+
+def options(inputs: SceneInputs, key: str) -> SceneInputs:
+    """The reading options of a scene; `key` keeps apart what is typed for different sources."""
+    with st.expander("Reading options", icon=":material/tune:"):
+        left, middle, right = st.columns(3)
+        event = left.date_input(
+            "Day of the event",
+            value=inputs.event,
+            min_value=FIRST,
+            max_value="today",
+            key=f"event-{key}",
+            help="The dates of all files are held against it.",
+        )
+        reach = middle.number_input(
+            "Cloud reaches farther by (m)",
+            0,
+            1000,
+            0,
+            10,
+            key=f"cloud-{key}",
+            help="Around what the cloud layers say.",
+        )
+        speckle = right.selectbox(
+            "Speckle filter",
+            list(SPECKLE),
+            format_func=SPECKLE.__getitem__,
+            key=f"speckle-{key}",
+            help="The model was fitted on unfiltered radar: filter only to compare.",
+        )
+        inputs = replace(inputs, event=event, cloud_dilation=reach, speckle=speckle)
+        return _optical(inputs, key) if inputs.s2 else inputs
+
+
+def _optical(inputs: SceneInputs, key: str) -> SceneInputs:
+    """What Sentinel-2 files may leave open: the bands of a stack, and the offset."""
+    names, offset = st.columns(2)
+    state.fill_named_bands(f"s2-bands-{key}")
+    typed = names.text_input(
+        "Sentinel-2 band names (--s2-bands)",
+        key=f"s2-bands-{key}",
+        placeholder="As the files say",
+        help="Of a stack whose bands have no names, in the file's order: B02, B03, B04, B08.",
+    )
+    added = offset.number_input(
+        "Sentinel-2 offset (--s2-offset)",
+        value=None,
+        step=100.0,
+        format="%.0f",
+        key=f"s2-offset-{key}",
+        placeholder="As the files say",
+        help="Added to the digital numbers: −1000 for processing baseline 04.00 and later, "
+        "0 before. Empty: decided from metadata and pixels.",
+    )
+    return replace(inputs, s2_bands=tuple(re.findall(r"[^\s,;]+", typed)) or None, s2_offset=added)
+
+
+def name_bands(inputs: SceneInputs, key: str) -> None:
+    """A button for stacks whose bands nobody named, or named wrongly: it opens the dialog."""
+    stacks = [file for file in map(inspect, expand(inputs.s2)) if file.count > 1]
+    if stacks and st.button("Say which band is which", icon=":material/label:"):
+        _mapping(stacks[0], key)
+
+
+@st.dialog("Which band is which?")
+def _mapping(file: RasterFile, key: str) -> None:
+    """One choice a band; what is chosen becomes the text of the option."""
+    st.caption(
+        f"{wording.escaped(file.place.name)} holds {file.count} bands. Red, green, blue and near "
+        "infrared (B04, B03, B02, B08) are needed; the others are left alone."
+    )
+    chosen = []
+    columns = st.columns(2)
+    for i, name in enumerate(file.names):
+        guess = band_of(name) or NONE
+        chosen.append(
+            columns[i % 2].selectbox(
+                f"Band {i + 1}" + (f", {wording.escaped(name)}" if name else ""),
+                MEANINGS,
+                index=MEANINGS.index(guess) if guess in MEANINGS else 0,
+                key=f"band-{i}-{key}",
+            )
+        )
+    lacking = [band for band in WANTED if chosen.count(band) != 1]
+    if lacking:
+        st.caption(f"Needed once each: {', '.join(lacking)}.")
+    if st.button("Use these", type="primary", disabled=bool(lacking)):
+        names = ",".join("other" if name == NONE else name for name in chosen)
+        state.name_bands(f"s2-bands-{key}", names)
+        st.rerun()

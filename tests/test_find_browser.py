@@ -1,0 +1,192 @@
+"""The Find page in a real browser: an area drawn, a catalogue on loopback, a scene loaded."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Frame, Page, expect, sync_playwright
+from small_catalogue import Small, small_catalogue
+from test_browser import ARGUMENTS, CHROMIUM, ROOT, WAIT, wait_for
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on the PATH: apt-get install chromium"
+)
+NORTH_WEST, SOUTH_EAST = (50.534, 10.425), (50.516, 10.453)  # 2×2 km under all images
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    with small_catalogue(tmp_path_factory.mktemp("catalogue")) as small:
+        yield small
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`streamlit run app.py` under a base path, with a folder for scenes and nothing else."""
+    home = tmp_path_factory.mktemp("finding")
+    (home / "scenes").mkdir()
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command += ["--server.headless=true", "--server.baseUrlPath=slides"]
+    settings = {
+        "LANDSLIDE_RUNS": str(home / "runs"),
+        "LANDSLIDE_MODELS": str(ROOT / "models"),
+        "LANDSLIDE_DATA": str(home / "scenes"),
+        "LANDSLIDE_PRIVATE_ADDRESSES": "1",
+    }
+    base = f"http://localhost:{port}/slides"
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_for(f"{base}/_stcore/health", server, Path(home / "server.log"))
+            yield base
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    """The Find page; on leaving, every address the browser asked for must be the server's."""
+    asked: list[str] = []
+    broken: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": 1440, "height": 1400})
+        context.on("request", lambda request: asked.append(request.url))
+        opened = context.new_page()
+        opened.on("pageerror", lambda error: broken.append(str(error)))
+        opened.set_default_timeout(WAIT)
+        opened.goto(f"{address}/find")
+        yield opened
+        browser.close()
+    hosts = {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
+    assert hosts == {"localhost"}
+    assert not broken
+
+
+def map_frame(page: Page) -> Frame:
+    """The map's frame, once Leaflet is up and the page at rest."""
+    element = page.locator("iframe[title*='st_folium']").element_handle()
+    assert element is not None
+    frame = element.content_frame()
+    assert frame is not None
+    frame.wait_for_function("() => window.map !== undefined")
+    page.wait_for_function(
+        """() => document.querySelector("[data-testid='stApp']")
+            .getAttribute("data-test-script-state") === 'notRunning'"""
+    )
+    return frame
+
+
+def draw_rectangle(page: Page, frame: Frame) -> None:
+    """Drag with the rectangle tool from corner to corner."""
+    frame.evaluate("map.setView([50.525, 10.439], 12, {animate: false})")
+    frame.locator(".leaflet-draw-draw-rectangle").click()
+    element = page.locator("iframe[title*='st_folium']")
+    element.scroll_into_view_if_needed()
+    box = element.bounding_box()
+    assert box is not None
+    ends = [
+        frame.evaluate("at => { const p = map.latLngToContainerPoint(at); return [p.x, p.y]; }", at)
+        for at in (list(NORTH_WEST), list(SOUTH_EAST))
+    ]
+    (left, top), (right, bottom) = ends
+    page.mouse.move(box["x"] + left, box["y"] + top)
+    page.mouse.down()
+    pointer = frame.locator(".pointer")
+    end = monotonic() + WAIT / 1000
+    while not pointer.inner_text().startswith(f"{SOUTH_EAST[0]}"):
+        assert monotonic() < end  # a busy browser leaves moves out
+        page.mouse.move(box["x"] + right - 2, box["y"] + bottom - 2)
+        page.mouse.move(box["x"] + right, box["y"] + bottom)
+        page.wait_for_timeout(50)
+    page.mouse.up()
+
+
+def fill_in(page: Page, api: str) -> None:
+    """Day and catalogue."""
+    day = page.get_by_role("group", name="Day of the event")
+    day.get_by_role("spinbutton").first.click()
+    page.keyboard.type("20240403")
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox", name="Catalogue").click()
+    page.get_by_role("option", name="Another STAC API").click()
+    field = page.get_by_label("Address of the STAC API", exact=True)
+    field.fill(api)
+    field.press("Enter")
+
+
+def dashes(frame: Frame) -> list[str]:
+    """How the lines on the map are dashed, one entry a kind; "" for solid ones."""
+    found: list[str] = frame.evaluate(
+        """() => [...new Set(Object.values(map._layers)
+            .filter(l => l instanceof L.Polyline && l.options.weight === 3)
+            .map(l => l.options.dashArray || ""))].sort()"""
+    )
+    return found
+
+
+def test_from_a_drawing_to_detection(page: Page, world: Small) -> None:
+    frame = map_frame(page)
+    assert frame.evaluate("[L.version, L.drawVersion]") == ["1.9.4", "1.0.4"]
+    picture = frame.locator(".leaflet-draw-draw-rectangle").evaluate(
+        "tool => getComputedStyle(tool).backgroundImage"
+    )
+    assert "/slides/leaflet-draw/images/spritesheet" in picture
+    draw_rectangle(page, frame)
+    expect(page.get_by_text("2.0 km around 50.5")).to_be_visible()
+    fill_in(page, world.api)
+    search = page.get_by_role("button", name="Search")
+    expect(search).to_be_enabled()
+    search.click()
+    expect(page.get_by_role("heading", name="What was found")).to_be_visible()
+    expect(page.get_by_text("Sentinel-1 descending, 2024-03-28 and 2024-04-09")).to_be_visible()
+    frame.wait_for_function("() => document.querySelectorAll('.footprint').length === 3")
+    assert dashes(frame) == ["", "12 7", "2 7"]
+    assert frame.locator(".footprint").all_inner_texts() == [
+        "Sentinel-2",
+        "Sentinel-1 descending",
+        "Sentinel-1 ascending",
+    ]
+    page.get_by_role("button", name="Load into the app").click()
+    expect(page.get_by_role("heading", name="Scene", exact=True)).to_be_visible()
+    expect(page.get_by_text("12 of 12")).to_be_visible()
+    page.get_by_role("button", name="Go on to detection").click()
+    expect(page.get_by_role("heading", name="Detection")).to_be_visible()
+    name = page.get_by_label("Name of the run")
+    expect(name).to_have_attribute("placeholder", re.compile(r"50\.5\dn-10\.44e-03apr2024-\w{8} "))
+
+
+def test_what_is_drawn_can_be_removed(page: Page) -> None:
+    frame = map_frame(page)
+    draw_rectangle(page, frame)
+    expect(page.get_by_text("2.0 km around 50.5")).to_be_visible()
+    frame.locator(".leaflet-draw-edit-remove").click()
+    frame.locator(".leaflet-draw-actions a", has_text="Clear All").click()
+    expect(page.get_by_text("2.0 km around 50.5")).to_have_count(0)
+
+
+def test_moving_the_map_runs_no_script(page: Page) -> None:
+    frame = map_frame(page)
+    page.evaluate(
+        """() => { window.__runs = 0;
+            new MutationObserver(() => { window.__runs += 1; }).observe(
+                document.querySelector("[data-testid='stApp']"),
+                {attributes: true, attributeFilter: ["data-test-script-state"]}); }"""
+    )
+    frame.evaluate("map.setView([28.2, 85.3], 12, {animate: false})")
+    expect(frame.locator(".degrees.middle").first).to_contain_text("° E")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.__runs") == 0
