@@ -15,10 +15,14 @@ from rasterio.drivers import raster_driver_extensions
 
 from landslide_core.bundle import load_bundle
 from landslide_core.errors import BundleError
+from landslide_core.readers.addresses import private_allowed
+from landslide_core.readers.ground.heights import geoid
+from landslide_core.readers.ground.ready import cache_folder
 
 _PACKAGES: Final = (
     *("torch", "xgboost-cpu", "rasterio", "geopandas", "pyogrio", "odc-geo", "rio-cogeo"),
     *("streamlit", "folium", "streamlit-folium", "plotly", "scikit-learn", "safetensors"),
+    *("pystac-client", "odc-stac", "planetary-computer", "sarsen", "xarray-sentinel"),
     *("h5py", "optuna", "codecarbon", "matplotlib", "onnx", "onnxscript", "onnxruntime"),
 )
 _FORMATS: Final = {"GTiff": "tif", "JP2OpenJPEG": "jp2"}
@@ -70,6 +74,13 @@ def examine(bundle: Path) -> Examination:
             facts[f"reads .{extension}"] = extensions[extension]
         else:
             missing.append(f"GDAL driver {driver}; .{extension} files cannot be read")
+    facts["geoid"] = (
+        "EGM96, elevation above the sea is raised by it"
+        if geoid()
+        else "none in PROJ's data; Sentinel-1 GRD with a sea-level DEM may be off by up to 110 m"
+    )
+    facts["geocoded radar is kept in"] = str(cache_folder())
+    facts["private addresses"] = "allowed" if private_allowed() else "refused"
     try:
         loaded = load_bundle(bundle)
         facts["bundle"] = (

@@ -26,6 +26,7 @@ from landslide_core.folder import Run
 from landslide_core.grid import Tiling
 from landslide_core.moments import moments
 from landslide_core.network import HEAT
+from landslide_core.places import is_address
 from landslide_core.preprocess import model_input
 from landslide_core.readers.inputs import open_scene
 from landslide_core.rounds import ORDER
@@ -114,8 +115,13 @@ def check_version(run: Run) -> None:
 
 
 def check_inputs(run: Run) -> None:
-    """Raise RunDamaged unless every file the run was made from is there, as large as it was."""
+    """Raise RunDamaged unless every file the run was made from is there, as large as it was.
+
+    What lies behind an address is asked for when it is read.
+    """
     for entry in run.meta["inputs"]:
+        if is_address(entry["path"]):
+            continue
         path = Path(entry["path"])
         if not path.is_file():
             raise RunDamaged(

@@ -885,3 +885,14 @@ def test_small_figures_keep_their_meaning() -> None:
 def test_inputs_by_role() -> None:
     given = sources.inputs_from({"s2": [Path("a")], "asc_post": [Path("b")]})
     assert given == SceneInputs(s2=(Path("a"),), asc_post=(Path("b"),))
+
+
+def test_a_masked_landslide_is_drawn_with_dots_and_says_so(made: Run) -> None:
+    row = next(iter(made.tiles.to_dict("records")))
+    alarm = row | {"verdict": "landslide", "alarm": True}
+    flat = row | {"verdict": "landslide", "alarm": False}
+    look = map.Look("probability", 0.5, None, False)
+    drawn, dotted = (map._feature(r, False)["properties"] for r in (alarm, flat))
+    assert "dashArray" not in map._style(drawn, look)
+    assert map._style(dotted, look)["dashArray"] == "1 5"
+    assert dotted["says"] == "Landslide, no alarm: flat ground"

@@ -32,6 +32,7 @@ ARGUMENTS = (
 )
 WAIT = 60_000  # ms
 expect.set_options(timeout=WAIT)
+at_the_root = pytest.mark.parametrize("address", [""], indirect=True)  # a base path changes nothing
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +165,7 @@ def test_map_click_and_decision(page: Page, address: str) -> None:
     expect(page.get_by_label("Tile", exact=True)).to_have_value("12")
 
 
+@at_the_root
 def test_moving_the_map_runs_no_script(page: Page, address: str) -> None:
     page.goto(f"{address}/?run=tiny")
     frame = map_frame(page)
@@ -183,6 +185,7 @@ def test_moving_the_map_runs_no_script(page: Page, address: str) -> None:
     assert page.evaluate("window.__runs") == 0
 
 
+@at_the_root
 def test_the_model_card_shows_its_figures(page: Page, address: str) -> None:
     page.goto(f"{address}/model_card")
     page.get_by_role("combobox").click()
@@ -194,6 +197,7 @@ def test_the_model_card_shows_its_figures(page: Page, address: str) -> None:
     assert picture.evaluate("image => image.naturalWidth") == 90
 
 
+@at_the_root
 def test_bands_without_names_are_named_in_a_dialog(
     page: Page, address: str, home: Path, tmp_path: Path
 ) -> None:
@@ -219,6 +223,7 @@ def test_bands_without_names_are_named_in_a_dialog(
     expect(field).to_have_value("B02,B03,B04,B08")
 
 
+@at_the_root
 def test_sample_to_verdicts(page: Page, address: str) -> None:
     page.goto(f"{address}/scene")
     page.get_by_text("Server files").click()

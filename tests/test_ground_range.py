@@ -343,7 +343,7 @@ def test_a_dem_above_sea_level_is_told(safe, tmp_path):
 def test_heights_above_sea_level_are_raised_by_the_geoid(safe, flat, tmp_path, monkeypatch):
     """With a geoid 30 m above the ellipsoid: 970 m above sea level are 1,000 m above that."""
     geoid = Transformer.from_pipeline("+proj=pipeline +step +proj=affine +zoff=30")
-    monkeypatch.setattr(ground_heights, "_geoid", lambda: geoid)
+    monkeypatch.setattr(ground_heights, "geoid", lambda: geoid)
     dem = write_dem(tmp_path / "dem.tif", 970, crs="EPSG:4326")
     found = geocode(safe, "vh", GRID, (dem,), tmp_path / "out.tif")
     assert "raised to the ellipsoid by EGM96" in found.decisions[2].decided

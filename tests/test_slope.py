@@ -12,11 +12,13 @@ from conftest import ORIGIN, SIZE, UTM, write_raster
 from odc.geo.geobox import GeoBox
 
 from landslide_core.detect import LANDSLIDE, NO_DATA, STABLE, Judgement, enclosing
-from landslide_core.errors import RunStopped, SceneError
+from landslide_core.errors import GridMismatch, RunStopped, SceneError
 from landslide_core.folder import FILES
 from landslide_core.grid import Grid, Tiling
 from landslide_core.pixels import BandSource
 from landslide_core.plan import RunOptions
+from landslide_core.readers.given import SceneInputs
+from landslide_core.readers.inputs import open_scene
 from landslide_core.runs import predict_scene, resume_run
 from landslide_core.scene import Scene
 from landslide_core.slope import alarms, check_mask, mask_record, masked, slope_degrees, tile_slopes
@@ -255,3 +257,16 @@ def test_real_dems_tell_a_plain_from_hills(name, flat):
     scene = replace(scene_with(path), grid=grid)
     windows = list(Tiling(*grid.shape).windows())
     assert (tile_slopes(scene, enclosing(windows), windows) < 5).sum() == flat
+
+
+def test_a_dem_of_another_place_is_refused_and_one_of_a_part_is_told(tmp_path):
+    pixels = np.full((4, 128, 128), 1500, np.uint16)
+    write_raster(tmp_path / "s2.tif", pixels, ("B02", "B03", "B04", "B08"))
+    heights = np.full((1, 128, 128), 300, np.float32)
+    there = write_raster(tmp_path / "dem.tif", heights[:, :, :64])
+    given = SceneInputs(s2=(tmp_path / "s2.tif",), s2_offset=0.0, dem=(there,))
+    assert any("dem covers 50% of the scene" in w for w in open_scene(given).warnings)
+    far = ORIGIN @ Affine.translation(5000, 0)
+    away = write_raster(tmp_path / "away.tif", heights, transform=far)
+    with pytest.raises(GridMismatch, match="dem covers 0 %"):
+        open_scene(replace(given, dem=(away,)))

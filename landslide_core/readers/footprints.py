@@ -73,9 +73,10 @@ def coverage(readings: Mapping[str, Reading], first: Sequence[BandSource], grid:
     warnings = []
     image = _outlines(first, grid)
     for role, reading in readings.items():
-        if not reading.bands:  # all no data, and said so
+        sources = (*chain.from_iterable(reading.bands.values()), *reading.elevation)
+        if not sources:  # all no data, and said so
             continue
-        covered = _outlines(chain.from_iterable(reading.bands.values()), grid)
+        covered = _outlines(sources, grid)
         share = (covered & image).area / image.area
         if not share > 0:
             raise GridMismatch(

@@ -157,11 +157,18 @@ def _feature(row: Mapping[str, Any], as_point: bool) -> dict[str, Any]:
             "verdict": str(row["verdict"]),
             "probability": _or_none(row["probability"]),
             "spread": _or_none(row["spread"]),
-            "says": theme.VERDICT_WORDS[str(row["verdict"])],
+            "masked": _is_masked(row),
+            "says": theme.VERDICT_WORDS[str(row["verdict"])]
+            + (", no alarm: flat ground" if _is_masked(row) else ""),
             "chance": wording.number(row["probability"]),
             "spread_text": wording.number(row["spread"]),
         },
     }
+
+
+def _is_masked(row: Mapping[str, Any]) -> bool:
+    """Whether a landslide tile raises no alarm."""
+    return row["verdict"] == "landslide" and not row.get("alarm", True)
 
 
 def _or_none(value: float) -> float | None:
@@ -185,7 +192,8 @@ def _style(properties: Mapping[str, Any], look: Look) -> dict[str, Any]:
         "opacity": round((0.25 if faint else 0.9) * min(1.0, look.opacity * 1.6), 3),
         "weight": {"landslide": 2.2, "uncertain": 1.6}.get(verdict, 0.6),
     }
-    return style | ({"dashArray": "5 4"} if verdict == "uncertain" else {})
+    dashes = "5 4" if verdict == "uncertain" else "1 5" if properties["masked"] else None
+    return style | ({"dashArray": dashes} if dashes else {})
 
 
 def _palette_colour(value: float | None, colouring: str) -> str | None:

@@ -97,7 +97,11 @@ def mask_sentence(run: Run) -> str:
 def what_is_drawn(run: Run) -> None:
     """How outlines read, and what was left out of a large map."""
     shown = len(map.drawn(run.tiles))
-    text = "Outline: white landslide, dashed uncertain, thin otherwise. Click a tile to see why."
+    masked = "dotted white landslide on flat ground, without an alarm, " if is_masked(run) else ""
+    text = (
+        f"Outline: white landslide, {masked}dashed uncertain, thin otherwise. Click a tile to see "
+        "why."
+    )
     if shown < len(run.tiles):
         text += (
             f" {shown:,} of {len(run.tiles):,} tiles are drawn; "

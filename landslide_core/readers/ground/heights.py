@@ -82,7 +82,7 @@ def open_terrain(paths: tuple[str, ...], grid: Grid) -> Iterator[Terrain]:
     """
     with ExitStack() as stack:
         dems, words = [], []
-        shift = _geoid() if paths else None
+        shift = geoid() if paths else None
         for path in paths:
             file = _open(stack, path)
             above_ellipsoid = _above_ellipsoid(file.crs)
@@ -152,7 +152,7 @@ def _above_ellipsoid(crs: Any) -> bool:
     return len(found.axis_info) == 3 and not found.is_compound
 
 
-def _geoid() -> Transformer | None:
+def geoid() -> Transformer | None:
     """From heights above EGM96 to heights above the ellipsoid, where PROJ has the grid for it."""
     try:
         with warnings.catch_warnings():
