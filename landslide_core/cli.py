@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from landslide_core import (  # noqa: F401  commands that join in
+    cli_deliver,
     cli_jobs,
+    cli_review,
     cli_runs,
     cli_search,
     cli_training,

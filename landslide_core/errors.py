@@ -103,3 +103,7 @@ class NoJob(RunError):
 
 class QueueDamaged(RunError):
     """The queue's file is no queue, is damaged or is of another version."""
+
+
+class BadReview(RunError):
+    """What a reviewer gave is no decision about the tile."""

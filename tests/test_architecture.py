@@ -21,10 +21,12 @@ LAYERS = (
     *("drift", "detect", "slope", "contract", "outputs", "parts", "engine", "plan", "lock"),
     *("catalogue", "folder", "runs"),
     *("queue_file", "jobs", "job_log", "launch", "worker"),
-    *("export", "explain", "render", "doctor"),
+    *("export", "explain", "review", "render", "doctor"),
+    *("fresh", "vectors", "stac_item", "report_card", "report_text", "report_figures"),
+    *("report_html", "report_pdf", "report", "deliver"),
     *("terrain", "cover", "scars", "sensing", "simulate"),
     *("training", "terminal", "cli_training", "cli_scene", "cli_runs", "cli_jobs"),
-    *("cli_search", "cli", "__main__"),
+    *("cli_review", "cli_deliver", "cli_search", "cli", "__main__"),
 )
 # What may be called while a module is imported: values and declarations, nothing that acts.
 DECLARATIVE = {
@@ -36,6 +38,7 @@ DECLARATIVE = {
         "Console",
         "app.command",
         "jobs_app.command",
+        "review_app.command",
         "runs_app.command",
         "typer.Argument",
         "typer.Option",

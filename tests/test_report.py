@@ -1,0 +1,252 @@
+"""A report says what the run says, loads nothing, escapes everything, and is the same again."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from pypdf import PdfReader
+
+from landslide_core import cli_deliver  # noqa: F401  its commands join in
+from landslide_core.bands import BAND_NAMES, OPTICAL
+from landslide_core.bundle import load_bundle
+from landslide_core.detect import VERDICTS
+from landslide_core.errors import CannotWrite
+from landslide_core.folder import Run
+from landslide_core.plan import DEFAULT_BUNDLE
+from landslide_core.report import write_reports
+from landslide_core.report_card import quality_of
+from landslide_core.report_figures import MAP, figures_of
+from landslide_core.report_html import html_of
+from landslide_core.report_text import SIMULATED, TOP, areas, report_of
+
+EVIL = "<script>alert(1)</script>&\"'\u202etif.s2"
+
+
+class Page(HTMLParser):
+    """A page's words, pictures, tags, and everything it would load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.words, self.pictures, self.tags, self.loads = [], [], set(), []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        for name, value in attributes:
+            if tag == "img" and name == "src":
+                self.pictures.append(value)
+            elif name in ("src", "href", "srcset", "data", "poster", "action"):
+                self.loads.append(value)
+
+    def handle_data(self, text):
+        self.words.append(text)
+
+    @property
+    def text(self):
+        """All words on one line."""
+        return " ".join(" ".join(self.words).split())
+
+
+def changed(run, **parts):
+    """The run with parts of its record changed."""
+    made = Run(run.folder, {**run.meta, **parts})
+    made.__dict__["tiles"] = run.tiles
+    return made
+
+
+def page_of(run):
+    """The run's report as HTML, parsed, without its pictures being drawn twice."""
+    report = report_of(run)
+    return Page(html_of(report, figures_of(run, report.top)))
+
+
+@pytest.fixture(scope="module")
+def written(run, tmp_path_factory):
+    """The run's two reports."""
+    folder = tmp_path_factory.mktemp("reports")
+    outs = (folder / "report.html", folder / "report.pdf")
+    write_reports(run, outs)
+    return outs
+
+
+def test_the_html_loads_nothing_and_its_pictures_are_whole(written, run):
+    text = written[0].read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.loads == []
+    assert not page.tags & {"script", "link", "iframe", "object", "embed"}
+    assert re.findall(r"https?://|url\(|@import", text) == []
+    assert "default-src 'none'" in text
+    top = min(TOP, int(run.tiles["alarm"].sum()))
+    assert len(page.pictures) == 1 + 2 * top + 1
+    for source in page.pictures:
+        kind, coded = source.split(",", 1)
+        assert kind == "data:image/webp;base64"
+        Image.open(io.BytesIO(base64.b64decode(coded))).load()
+
+
+def test_the_html_says_what_the_run_says(written, run):
+    text = Page(written[0].read_text(encoding="utf-8")).text
+    alarms = int(run.tiles["alarm"].sum())
+    assert f"{alarms} of {len(run.tiles) - run.meta['counts']['no_data']} tiles" in text
+    for name in VERDICTS:
+        assert f"{name} {run.meta['counts'][name]} " in text
+    best = run.tiles[run.tiles["alarm"]].sort_values("probability").iloc[-1]
+    assert f"1. Tile {best['tile_id']}" in text
+    assert f"probability {best['probability']:.0%}" in text
+    assert run.meta["bundle"]["sha256"] in text
+    assert run.meta["versions"]["torch"] in text
+    assert "not confirmed" in text
+    for entry in run.meta["inputs"]:
+        assert Path(entry["path"]).name in text
+        assert str(Path(entry["path"]).parent) not in text
+
+
+def test_the_pdf_says_the_same(written, run):
+    reader = PdfReader(written[1])
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    report = report_of(run)
+    assert report.headline in text
+    assert all(line in text for line in report.sure)
+    assert all(tile.where in text for tile in report.top)
+    assert run.meta["bundle"]["sha256"] in text
+    assert 1 < len(reader.pages) <= 4
+    assert len(reader.pages[0].images) >= 1
+    assert reader.metadata.title == report.title
+
+
+def test_the_same_run_gives_the_same_bytes(written, run, tmp_path):
+    again = (tmp_path / "report.html", tmp_path / "report.pdf")
+    write_reports(run, again)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
+
+
+def test_what_comes_from_outside_is_escaped(run, tmp_path):
+    inputs = [{**run.meta["inputs"][0], "path": f"/data/{EVIL.replace('/', '')}"}]
+    evil = changed(run, inputs=inputs, warnings=[EVIL])
+    report = report_of(evil)
+    page = Page(html_of(report, figures_of(evil, report.top)))
+    assert "script" not in page.tags
+    assert "<script>alert(1)</script>" in page.text
+    assert "\u202e" not in page.text
+    write_reports(evil, (tmp_path / "evil.pdf",))
+    assert "alert(1)" in "".join(p.extract_text() for p in PdfReader(tmp_path / "evil.pdf").pages)
+
+
+def test_only_a_simulated_scene_is_called_one(run):
+    assert SIMULATED not in page_of(run).text
+    assert SIMULATED in page_of(changed(run, simulated=True)).text
+
+
+@pytest.mark.parametrize("which", ["run", "run_32"])
+def test_areas_are_those_of_the_verdict_raster(which, request):
+    run = request.getfixturevalue(which)
+    found = areas(run)
+    with rasterio.open(run.folder / "verdict.tif") as raster:
+        codes = raster.read(1)
+    for code, name in enumerate(VERDICTS):
+        pixels = (codes == (255 if name == "no_data" else code)).sum()
+        assert found[name] == pytest.approx(pixels * 1e-4)
+    assert found["alarm"] == pytest.approx(found["landslide"])
+
+
+def test_a_run_without_alarms_says_so(run, tmp_path):
+    calm = changed(run)
+    calm.__dict__["tiles"] = run.tiles.assign(alarm=False)
+    report = report_of(calm)
+    assert report.headline.startswith("No tile raises a landslide alarm")
+    assert report.top == ()
+    write_reports(calm, (tmp_path / "calm.html", tmp_path / "calm.pdf"))
+    assert "Look here first" not in (tmp_path / "calm.html").read_text(encoding="utf-8")
+
+
+def test_a_scene_whose_files_are_gone_is_reported_without_pictures(run, tmp_path):
+    gone = changed(run, inputs=[{**run.meta["inputs"][0], "path": "/nowhere/secret/s2.tif"}])
+    report = report_of(gone)
+    figures = figures_of(gone, report.top)
+    assert figures.chips == ()
+    assert "s2.tif is not there any more" in figures.missing
+    assert "secret" not in figures.missing
+    page = Page(html_of(report, figures))
+    assert len(page.pictures) == 1
+    assert figures.missing in page.text
+    write_reports(gone, (tmp_path / "gone.pdf",))
+
+
+def test_a_scene_unlike_the_training_is_told_at_the_top(run):
+    drift = {"red": {"likeness": "unlike"}, "nir": {"likeness": "usual"}}
+    report = report_of(changed(run, drift=drift))
+    assert "unlike" in report.sure[0]
+    assert not any("can be expected" in line for line in report.sure)
+    assert report.drift.startswith("Beside the model's training, of 2 bands: red unlike.")
+
+
+def test_how_many_alarms_are_right_is_the_sum_of_their_probabilities(run):
+    usual = changed(run, drift={"red": {"likeness": "usual"}})
+    alarms = run.tiles[run.tiles["alarm"]]
+    wanted = f"about {alarms['probability'].sum():.0f} of the {len(alarms)} alarms"
+    assert wanted in report_of(usual).sure[0]
+
+
+def test_figures_come_from_the_card_of_the_bundle_that_judged():
+    card = json.loads((DEFAULT_BUNDLE / "card.json").read_text())
+    judged = {"name": "default", "sha256": load_bundle(DEFAULT_BUNDLE).sha256}
+    found = quality_of(DEFAULT_BUNDLE, judged)
+    assert f"{card['out_of_fold']['verdicts']['missed']:.1%}" in found.sure[0]
+    assert found.rows[0][2] == f"{card['out_of_fold']['pooled']['f1']:.2f}"
+    other = quality_of(DEFAULT_BUNDLE, {**judged, "sha256": "0" * 64})
+    assert other.rows == ()
+    assert "not known" in other.sure[0]
+
+
+def test_fewer_inputs_are_told_with_what_they_cost():
+    card = load_bundle(DEFAULT_BUNDLE).card
+    judged = {"name": "default", "sha256": load_bundle(DEFAULT_BUNDLE).sha256}
+    radar = [name for name in BAND_NAMES if name not in OPTICAL]
+    found = quality_of(DEFAULT_BUNDLE, judged, radar)
+    optical = card["out_of_fold"]["combinations"]["visible+nir"]["f1"]
+    assert f"falls from 0.86 to {optical:.2f}" in found.sure[1]
+    assert found.rows[1][2] == f"{optical:.2f}"
+    assert len(quality_of(DEFAULT_BUNDLE, judged).sure) == 1
+    odd = quality_of(DEFAULT_BUNDLE, judged, ["nir", *radar])
+    assert "was not measured" in odd.sure[1]
+
+
+def test_the_map_marks_the_alarms_where_they_are(run):
+    report = report_of(run)
+    drawn = np.asarray(figures_of(run, report.top).map).astype(int)
+    assert max(drawn.shape) == MAP
+    enlarged = MAP / max(run.grid().shape)
+    calm = run.tiles[~run.tiles["alarm"] & (run.tiles["verdict"] != "uncertain")].iloc[0]
+    loud = run.tiles[run.tiles["alarm"]].iloc[0]
+
+    def edge(tile):
+        row, col = tile["row"] * 64 + 32, tile["col"] * 64
+        return drawn[round(row * enlarged), round(col * enlarged) + 1]
+
+    assert np.abs(edge(loud) - (0xCC, 0x3A, 0x08)).max() < 12
+    assert np.abs(edge(calm) - (0xCC, 0x3A, 0x08)).max() > 40
+
+
+def test_nothing_is_overwritten_and_other_endings_are_refused(run, tmp_path, landslide):
+    kept = tmp_path / "kept.html"
+    kept.write_text("mine")
+    with pytest.raises(CannotWrite, match="exists already"):
+        write_reports(run, (kept,))
+    code, _, told = landslide("report", run.folder, "--out", tmp_path / "report.doc")
+    assert code == 2
+    assert "neither .html nor .pdf" in told
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_the_command_writes_both(run, tmp_path, landslide):
+    outs = [tmp_path / "a.html", tmp_path / "a.pdf"]
+    assert landslide("report", run.folder, "--out", outs[0], "--out", outs[1])[0] == 0
+    assert all(path.stat().st_size > 10_000 for path in outs)
