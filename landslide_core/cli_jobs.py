@@ -173,8 +173,8 @@ def _record(job: Job) -> dict[str, Any]:
         if record[name] is not None:
             then = datetime.fromtimestamp(record[name]).astimezone()
             record[name] = then.isoformat(timespec="seconds")
-    for name, value in record.pop("inputs").items():
-        record[name] = [str(path) for path in value] if isinstance(value, tuple) else value
+    del record["inputs"]
+    record |= job.inputs.record()  # addresses without their signatures
     record |= record.pop("options")
     record = {name: str(v) if isinstance(v, Path) else v for name, v in record.items()}
     return {name: value for name, value in record.items() if value not in (None, [], "")}

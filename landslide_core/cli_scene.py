@@ -27,7 +27,7 @@ def scene_options(
         str | None, typer.Option(help="Band names of an unnamed stack: B02,B03,B04,B08.")
     ] = None,
     s2_offset: Annotated[
-        float | None, typer.Option(help="Number to add to optical values, e.g. -1000 or 0.")
+        float | None, typer.Option(help="Number to add to the stored values, e.g. -1000 or 0.")
     ] = None,
     event: Annotated[
         datetime | None,

@@ -45,7 +45,7 @@ def search(
     where = catalogue_of(catalogue, s2_collection, s1_collection)
     found = search_catalogue(wish, where)
     choice = found.choice(optical, descending, ascending)
-    for warning in found.warnings:
+    for warning in choice.warnings:
         say(f"warning: {warning}")
     result = _record(found, choice) if as_json else _lines(found, choice)
     if fetch is not None:
@@ -67,7 +67,7 @@ def _record(found: Found, choice: Choice) -> dict[str, Any]:
             "optical": choice.optical.record()["items"] if choice.optical else None,
             **{role: a.record()["items"] for role, a in choice.radar.items()},
         },
-        "warnings": list(found.warnings),
+        "warnings": list(choice.warnings),
     }
 
 
@@ -92,7 +92,8 @@ def _both(pair: Pair) -> str:
 def _told(found: Candidate) -> str:
     """A candidate in a line: when, which satellite, which orbit, how cloudy, how much it covers."""
     orbit = f"orbit {found.relative_orbit}" if found.relative_orbit else ""
-    cloud = f"cloud {found.cloud:.0f} %" if found.cloud is not None else ""
+    unknown = "cloud unknown" if "B04" in found.granules[0].assets else ""
+    cloud = f"cloud {found.cloud:.0f} %" if found.cloud is not None else unknown
     covers = f"covers {found.coverage:.0%}"
     words = (f"{found.time:%Y-%m-%d %H:%M}", found.platform, orbit, cloud, covers)
     return " ".join(filter(None, words))

@@ -1,5 +1,6 @@
 """Cloud: what a layer's numbers mean, and how far beyond them cloud reaches."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,11 @@ LAST_CLASS: Final = 11.0
 HIGHEST: Final = 100.5  # %
 ROUNDING: Final = 1e-3  # %, by which a stored fraction × 100 may miss the rule's number
 PIECE: Final = 1024  # columns dilated at once
+# Sentinel Hub's CLP runs to 255; the agency's MSK_CLDPRB and Sentinel Hub's CLD run to 100.
+BYTES: Final = re.compile(r"(?<![a-z0-9])clp(?![a-z0-9])", re.IGNORECASE)
+SHARE: Final = re.compile(r"(?<![a-z])(share|fraction)(?![a-z])", re.IGNORECASE)
+OVERSHOOT: Final = 1.1  # that resampling may make of a share of 1
+FAINT: Final = 0.1  # a layer nowhere above it may be a share, or per cent of a clear sky
 
 
 @dataclass(frozen=True)
@@ -62,3 +68,27 @@ def known_up_to(most: float, plane: Floats) -> Floats:
 def likely(probability: Floats, rule: CloudRule) -> Flags:
     """Where a cloud-probability layer, in per cent, means cloud; NaN is no cloud."""
     return np.asarray(probability >= rule.probability - ROUNDING, np.bool_)
+
+
+def probability_scale(values: Floats, whole: bool, name: str) -> tuple[float, str, bool]:
+    """(factor to per cent, evidence, whether that's certain) of a probability layer.
+
+    From its valid numbers, 1-D as stored; `whole` says that it can hold whole numbers only.
+    """
+    if not values.size:
+        return 1.0, "no number above 0", True
+    if whole:
+        top = float(values.max())
+        if BYTES.search(name) and top > HIGHEST:
+            return 100.0 / 255.0, f"named {name!r}, whole numbers up to {top:g}: of 255", True
+        return 1.0, f"whole numbers up to {top:g}: per cent", True
+    possible = values[(values >= 0) & (values <= HIGHEST)]  # without a fill such as 255
+    if not possible.size:
+        return 1.0, f"no number up to {HIGHEST:g}", True
+    top, most = float(possible.max()), float(np.quantile(possible, 0.99))
+    found = f"fractions, 99 % up to {most:.3g}, at most {top:.3g}"
+    if most > 1:
+        return 1.0, f"{found}: per cent", True
+    if top <= OVERSHOOT and (top > FAINT or SHARE.search(name)):
+        return 100.0, f"{found}: a share of 1", True
+    return 1.0, found, False

@@ -162,7 +162,11 @@ class Queue:
     def finish(self, job: Job, state: str, error: str | None = None) -> bool:
         """End a job as its worker; False where it is no more its own."""
         change = "state = :state, cancelling = 0, rate = 0, finished = :now, error = :error"
-        return bool(self._change(change, _HIS, **_owner(job), state=state, error=error))
+        values = {"state": state, "error": error}
+        if state == "done":  # signatures of addresses have served
+            change += ", inputs = :inputs"
+            values["inputs"] = json.dumps(job.inputs.record())
+        return bool(self._change(change, _HIS, **_owner(job), **values))
 
     def release(self, job: Job) -> bool:
         """Put a job back as its worker, who leaves; that is no attempt of the job's."""

@@ -81,6 +81,7 @@ class QueueFile:
         if _version(db) == 0:
             with FileLock(self.path.with_suffix(".new")):  # one at a time changes the mode
                 if _version(db) == 0:
+                    self.path.chmod(0o600)  # addresses of inputs may hold signatures
                     db.execute("PRAGMA journal_mode = WAL")
                     db.executescript(
                         f"BEGIN IMMEDIATE; {_TABLE}; PRAGMA user_version = {_VERSION}; COMMIT"

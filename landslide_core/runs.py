@@ -237,11 +237,8 @@ def _check_same(
             f"The bundle at {bundle.path} is not the one that {folder} was begun with. Put that "
             "one back, or run the detection again."
         )
-    changed = [
-        now["path"]
-        for now, then in zip(file_records(scene, progress), plan["inputs"], strict=False)
-        if now != then
-    ]
+    now, then = file_records(scene, progress), plan["inputs"]
+    changed = [one["path"] for one in (*now, *then) if (one in now) != (one in then)]
     if changed or grid_record(scene.grid) != plan["grid"]:
         what = changed[0] if changed else "The scene's grid"
         raise RunDamaged(

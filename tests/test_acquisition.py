@@ -561,3 +561,13 @@ def test_acquisitions_are_told_in_words():
     assert len(decisions) == 1
     assert (decisions[0].role, decisions[0].subject) == ("desc_pre", "acquisition")
     assert (decisions[0].found, decisions[0].decided) == ("its name", words(image))
+
+
+def test_gamma_nought_before_and_sigma_nought_after_is_said():
+    def taken_as(product, day):
+        return Acquisition("S1", "S1A", None, date(2020, 6, day), "desc", 107, None, product, "x")
+
+    warnings = check_dates({"desc_pre": [taken_as("RTC", 7)], "desc_post": [taken_as("GRD", 19)]})
+    assert any("RTC product and desc_post a GRD one" in warning for warning in warnings)
+    alike = check_dates({"desc_pre": [taken_as("GRD", 7)], "desc_post": [taken_as("GRD", 19)]})
+    assert not alike

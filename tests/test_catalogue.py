@@ -1,7 +1,9 @@
 """Searching by place and date: against a real STAC API, and against ones that misbehave."""
 
+import io
 import json
 import time
+import zipfile
 from dataclasses import replace
 from datetime import date
 
@@ -102,6 +104,44 @@ def test_tiles_of_one_overflight_together_cover_the_area(found):
 
 def test_of_a_tile_processed_twice_the_newer_one_is_taken(found):
     assert "west-old" not in [g.id for a in found.optical for g in a.granules]
+
+
+def ranked(tmp_path, *items):
+    with stac_api(list(items), tmp_path) as address:
+        return search(Wish(AREA, EVENT), catalogue_of(address))
+
+
+def test_halves_of_a_tile_in_two_datastrips_are_both_taken(tmp_path):
+    tile = {"s2:mgrs_tile": "32UNA"}
+    old = {**tile, "processing:version": "04.00"}
+    new = {**tile, "processing:version": "05.10"}
+    halves = s2("a-west", "04-13", 5.0, WEST, **new), s2("b-east", "04-13", 5.0, EAST, **new)
+    found = ranked(tmp_path, *halves, s2("c-east", "04-13", 5.0, EAST, **old))
+    assert sorted(g.id for g in found.optical[0].granules) == ["a-west", "b-east"]
+    assert found.optical[0].coverage == pytest.approx(1, abs=1e-6)
+
+
+def test_an_image_of_unknown_cloud_comes_after_those_of_known_cloud(tmp_path):
+    unknown = s2("unknown", "04-06", None)
+    found = ranked(tmp_path, unknown, s2("cloudier", "04-13", 50.0), s2("clear", "04-20", 5.0))
+    assert [a.id for a in found.optical] == ["clear", "cloudier", "unknown"]
+    assert found.optical[2].record()["cloud"] is None
+
+
+def test_cloud_that_one_tile_does_not_tell_is_not_taken_for_the_others(tmp_path):
+    west, east = {"s2:mgrs_tile": "32UNA"}, {"s2:mgrs_tile": "32UPA"}
+    found = ranked(
+        tmp_path, s2("w", "04-13", 0.0, WEST, **west), s2("e", "04-13", None, EAST, **east)
+    )
+    assert found.optical[0].cloud is None
+
+
+def test_warnings_are_of_the_candidate_that_is_chosen(tmp_path):
+    found = ranked(tmp_path, s2("whole", "04-10", 0.0), s2("part", "04-13", 0.0, WEST))
+    assert not any(w.startswith("s2:") for w in found.choice().warnings)
+    chosen = found.choice(optical=2).warnings
+    assert any(w.startswith("s2: 2024-04-13 covers 5") for w in chosen)
+    assert not any(w.startswith("s2:") for w in found.choice(optical=0).warnings)
 
 
 def test_radar_pairs_are_of_one_relative_orbit_and_nearest_the_event(found):
@@ -256,6 +296,128 @@ def test_files_that_hold_no_area_are_refused(tmp_path, content):
         area_of(str(path))
 
 
+WFS = b"<OGRWFSDataSource><URL>AT/wfs?SERVICE=WFS</URL></OGRWFSDataSource>"
+WARP = b"<OGRVRTDataSource><OGRVRTLayer name='a'><SrcDataSource>/vsicurl/AT/a.json"
+IN_JSON = b'{"type": "FeatureCollection", "features": [], "name": "%s"}'
+GEOMETRY = b'"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]'
+
+
+@pytest.mark.parametrize("name", ["area.geojson", "area.gpkg", "area.kml", "area.gml", "area.zip"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        WFS,
+        b"\xef\xbb\xbf \n" + WFS,
+        b"<?xml version='1.0'?><!-- <kml> -->" + WFS,
+        b"<kml><!-- %s --></kml>" % WFS,
+        IN_JSON % WFS,
+        IN_JSON % (WARP + b"</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"),
+        b"<OGRCSWDataSource><URL>AT/csw</URL></OGRCSWDataSource>",
+        b'{"type": "gdal_streamed_alg", "command_line": "gdal vector pipeline ! read AT/a.json"}',
+        b'{"links": [{"rel": "data", "href": "AT/collections"}], "conformsTo": []}',
+        b'{"type": "FeatureCollection", "features": [], "links": [{"rel": "next", "href": "AT"}]}',
+        b'{%s, "crs": {"type": "link", "properties": {"href": "AT", "name": "AT"}}}' % GEOMETRY,
+        b'<!DOCTYPE kml SYSTEM "AT/a.dtd"><kml/>',
+        b"<kml><NetworkLink><Link><href>AT/a.kml</href></Link></NetworkLink></kml>",
+    ],
+)
+def test_a_file_of_an_area_has_no_address_asked(tmp_path, monkeypatch, name, content):
+    asked = []
+
+    def answer(path, address):
+        asked.append(path)
+        return 404, "text/plain", b""
+
+    path = tmp_path / name
+    with canned_api(answer) as address:
+        path.write_bytes(content.replace(b"AT", address.encode()))
+        with pytest.raises(SceneError) as caught:
+            area_of(str(path))
+    assert asked == []
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def zipped(**members):
+    """An archive of members; "__" in a name stands for its dot."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'<!DOCTYPE kml [<!ENTITY a "1,1 "><!ENTITY b "&a;&a;">]><kml>&b;</kml>',
+        b'{"type": "GeometryCollection", "geometries": ' + b"[" * 100_000,
+        b'{"type": "FeatureCollection", "features": [7]}',
+        b'{"type": "Polygon", "coordinates": [[[0, "x"], [1, 0]]]}',
+        b"<kml><Polygon><outerBoundaryIs/></Polygon></kml>",
+        b"<kml>",
+        b"<gml/>",
+        b"PK\x03\x04 no archive",
+        b"SQLite format 3\0" + bytes(52) + b"GPKG" + bytes(100),
+        b"SQLite format 3\0" + bytes(200),
+        b"\x00\x00\x27\x0a" + bytes(200),
+        zipped(doc__kml=b"<kml>" + b" " * 40_000_000),
+        zipped(area__shp=WFS, area__dbf=b""),
+        zipped(area__json=b"{}"),
+        zipped(a__kml=b"<kml/>", b__kml=b"<kml/>"),
+        b" " * 40_000_000,
+    ],
+)
+def test_files_made_to_break_readers_are_one_clear_line(tmp_path, content):
+    path = tmp_path / "area.shp"
+    path.write_bytes(content)
+    with pytest.raises(SceneError, match="cannot be read as an area") as caught:
+        area_of(str(path))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_area_is_read_from_geojson_in_the_old_way_to_name_a_crs(tmp_path):
+    path = tmp_path / "area.json"
+    named = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32632"}}
+    shape = shapely.geometry.mapping(shapely.box(*BOUNDS))
+    path.write_text("\ufeff \n" + json.dumps({**shape, "crs": named}), encoding="utf-8")
+    box = area_of(str(path)).window("EPSG:32632").boundingbox
+    assert tuple(box) == pytest.approx(BOUNDS, abs=10.1)
+
+
+@pytest.mark.parametrize("kind", ["shp", "zip", "kmz"])
+def test_an_area_is_read_from_a_shapefile_and_from_archives(tmp_path, kind):
+    table = geopandas.GeoDataFrame({"name": ["a"]}, geometry=[shapely.box(*BOUNDS)], crs=32632)
+    path = tmp_path / f"my!area.{kind}"
+    if kind == "shp":
+        table.to_file(tmp_path / "a.shp", driver="ESRI Shapefile")
+        for part in sorted(tmp_path.glob("a.*")):
+            part.rename(tmp_path / f"my!area{part.suffix}")
+    else:
+        inner = tmp_path / ("a.kml" if kind == "kmz" else "a.shp")
+        wanted = table.to_crs(4326) if kind == "kmz" else table
+        wanted.to_file(inner, driver="KML" if kind == "kmz" else "ESRI Shapefile")
+        with zipfile.ZipFile(path, "w") as archive:
+            for member in sorted(tmp_path.glob("a.*")):
+                archive.write(member, f"folder/{member.name}")
+    box = area_of(str(path)).window("EPSG:32632").boundingbox
+    assert tuple(box) == pytest.approx(BOUNDS, abs=10.1)
+
+
+def test_a_hole_of_a_kml_polygon_stays_one(tmp_path):
+    ring = "<{0}><LinearRing><coordinates>{1}</coordinates></LinearRing></{0}>"
+    outer = ring.format("outerBoundaryIs", "9,50,0 9.4,50,0\n9.4,50.4,0 9,50.4,0 9,50,0")
+    inner = ring.format("innerBoundaryIs", "9.1,50.1 9.3,50.1 9.3,50.3 9.1,50.3 9.1,50.1")
+    path = tmp_path / "area.kml"
+    path.write_text(f"<kml><Document><Polygon>{outer}{inner}</Polygon></Document></kml>")
+    assert area_of(str(path)).shape.area == pytest.approx(0.4**2 - 0.2**2)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "x/" + "a" * 5000, "a\0b"])
+def test_a_name_that_cannot_be_a_file_is_one_clear_line(name):
+    with pytest.raises(SceneError, match="neither a file nor four numbers"):
+        area_of(name)
+
+
 @pytest.mark.parametrize(
     ("said", "asset", "baseline", "offset"),
     [
@@ -406,6 +568,12 @@ def test_what_is_no_address_is_refused(address):
     assert len(ask(address)[0].splitlines()) == 1
 
 
+def test_a_catalogue_that_is_not_known_is_answered_with_the_known_ones():
+    said, _ = ask("nonsense")
+    assert "planetary-computer" in said
+    assert "earth-search" in said
+
+
 def test_a_year_without_sentinels_is_refused():
     with pytest.raises(CatalogueError, match="Check the year"):
         Wish(AREA, date(204, 4, 3))
@@ -422,6 +590,13 @@ def test_the_command_prints_candidates_and_marks_the_choice(api):
     assert any(li.startswith("  optical 1") and "cloud 4 % covers 100%" in li for li in lines)
     assert any(li.startswith("* optical 2") and "2024-04-13 10:20" in li for li in lines)
     assert any(li.startswith("* descending 1") and li.count("orbit 168") == 2 for li in lines)
+
+
+def test_the_command_warns_of_what_is_chosen(tmp_path):
+    items = s2("whole", "04-10", 0.0), s2("part", "04-13", 0.0, WEST)
+    with stac_api(list(items), tmp_path) as address:
+        said = json.loads(run_search(address, "--optical", "2", "--json").stdout)
+    assert any(w.startswith("s2: 2024-04-13 covers 5") for w in said["warnings"])
 
 
 def test_the_command_prints_json(api):

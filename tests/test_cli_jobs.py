@@ -109,3 +109,19 @@ def test_following_a_log_to_its_end(jobs, scene_inputs, tmp_path):
     teller.start()
     assert jobs("log", 1, "--follow")[1] == "first\nsecond\n"
     teller.join()
+
+
+def test_signatures_of_addresses_are_never_shown_and_go_with_the_job(jobs, tmp_path):
+    signed = "https://example.com/a.tif?sig=SECRET"
+    assert jobs("add", "--out", tmp_path / "run", "--s2", signed)[0] == 0
+    for words in (("list",), ("list", "--json"), ("show", "1"), ("show", "1", "--json")):
+        code, told, error = jobs(*words)
+        assert code == 0
+        assert "SECRET" not in told + error
+    assert "https://example.com/a.tif" in jobs("show", "1")[1]
+    queue = Queue(tmp_path / "q")
+    assert (tmp_path / "q" / "queue.sqlite").stat().st_mode & 0o077 == 0
+    job = queue.claim(Worker("here", 1, "cpu"))
+    assert job.inputs.s2 == (signed,)
+    assert queue.finish(job, "done")
+    assert queue.get(1).inputs.s2 == ("https://example.com/a.tif",)

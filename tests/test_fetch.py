@@ -364,7 +364,7 @@ def only(name, assets, tmp_path, tile=WEST, crs="EPSG:32632", **properties):
 
 
 def test_an_offset_that_the_pixels_prove_wrong_is_not_applied(tmp_path):
-    dark = (ramp((256, 256), WEST) - 1900).astype("u2")  # 100 to 5,100: no +1,000 in it
+    dark = ((ramp((256, 256), WEST) - 1900) // 2).astype("u2")  # from 50: no +1,000 in it
     with running(Files(tmp_path)) as files:
         write_band(tmp_path / "dark.tif", dark, WEST)
         assets = {b: (f"{files.address}/dark.tif", {}) for b in BANDS}
@@ -376,6 +376,26 @@ def test_an_offset_that_the_pixels_prove_wrong_is_not_applied(tmp_path):
     stored, _ = pixels_of(tmp_path / "scene" / "s2.tif")
     assert np.array_equal(stored[0], part(dark, WEST, (600_500, 5_598_000, 602_000, 5_599_500)))
     assert "which its pixels prove wrong" in made.warnings[0]
+
+
+def test_a_few_dark_pixels_of_one_band_do_not_overrule_the_item(tmp_path):
+    bright = ramp((256, 256), WEST).astype("u2")  # from 2,000: the +1,000 may well be in it
+    spotted = bright.copy()
+    spotted[60:150:9, 60:190:3] = 300  # 2 % of the window's pixels at most
+    with running(Files(tmp_path)) as files:
+        write_band(tmp_path / "bright.tif", bright, WEST)
+        write_band(tmp_path / "spotted.tif", spotted, WEST)
+        names = dict.fromkeys(BANDS, "bright") | {"B04": "spotted"}
+        assets = {b: (f"{files.address}/{name}.tif", {}) for b, name in names.items()}
+        wish = Wish(area((600_500, 5_598_000, 602_000, 5_599_500)), EVENT)
+        with only("spotted", assets, tmp_path, **{"s2:processing_baseline": "05.11"}) as api:
+            found = search(wish, catalogue_of(api))
+            made = fetch(found.choice(), wish, found.catalogue, tmp_path / "scene")
+    stored, file = pixels_of(tmp_path / "scene" / "s2.tif")
+    expected = part(bright, WEST, (600_500, 5_598_000, 602_000, 5_599_500)) - 1000
+    assert np.array_equal(stored[0], expected)
+    assert file.tags["OFFSETS_TAKEN_OUT"] == "spotted: -1000 -1000 -1000 -1000"
+    assert "it was applied" in made.warnings[0]
 
 
 def test_a_tile_of_the_next_zone_is_resampled_to_where_it_lies(tmp_path):

@@ -9,7 +9,7 @@ from conftest import ORIGIN, UTM, write_raster
 from stac_server import Files, running, write_band
 
 from landslide_core.bands import INDEX
-from landslide_core.errors import AmbiguousUnits, UnreadableRaster
+from landslide_core.errors import AmbiguousUnits, MissingBands, UnreadableRaster
 from landslide_core.grid import Window
 from landslide_core.readers.given import SceneInputs, inputs_from
 from landslide_core.readers.inputs import open_scene
@@ -166,3 +166,174 @@ def test_signatures_are_kept_in_the_queue_alone(remote):
     inputs = SceneInputs(s2=(f"{server.address}/x_VV.tif?sig=SECRET",))
     assert "SECRET" not in json.dumps(inputs.record())
     assert inputs_from(inputs.record(signed=True)) == inputs
+
+
+RATIO = (DB[1] - DB[0])[None]
+
+
+@pytest.mark.parametrize(
+    "derived", ["VH/VV", "VV_minus_VH", "VV-VH", "ratio_VV", "VH_stdDev", "VV - mean", "VV_count"]
+)
+def test_bands_derived_from_a_polarisation_are_none(tmp_path, derived):
+    path = write_raster(tmp_path / "s1.tif", np.concatenate([DB, RATIO]), ("VV", "VH", derived))
+    scene = open_scene(SceneInputs(desc_pre=(path,)))
+    np.testing.assert_array_equal(radar_of(scene, "desc_pre"), DB)
+
+
+def test_a_file_of_a_derived_band_is_left_alone(tmp_path):
+    path = write_raster(tmp_path / "x_VV.tif", DB[:1])
+    ratio = write_raster(tmp_path / "ratio_VV.tif", RATIO)
+    scene = open_scene(SceneInputs(desc_pre=(path, ratio)))
+    np.testing.assert_array_equal(scene.band("desc_vv_pre", WHOLE), DB[0])
+    assert any("ratio_VV.tif is neither" in warning for warning in scene.warnings)
+
+
+def test_several_dates_in_one_radar_stack_are_refused(tmp_path):
+    names = [f"Sigma0_{p}_{d}" for d in ("mst_08Jul2020", "slv1_20Jul2020") for p in ("VV", "VH")]
+    path = write_raster(tmp_path / "stack.tif", np.concatenate([DB, DB + 1]), names)
+    with pytest.raises(MissingBands, match=r"stack\.tif.*VV.*slv1.*one is needed\. Cut the stack"):
+        open_scene(SceneInputs(desc_pre=(path,)))
+
+
+def test_several_dates_in_one_optical_stack_are_refused(tmp_path):
+    names = [f"{day}_{b}" for day in (20200601, 20200613) for b in ("B2", "B3", "B4", "B8")]
+    path = write_raster(tmp_path / "stack.tif", np.concatenate([DN, DN]), names)
+    with pytest.raises(MissingBands, match=r"stack\.tif.*B04.*20200613.*one is needed\. Cut"):
+        open_scene(SceneInputs(s2=(path,)))
+
+
+def test_narrow_near_infrared_is_not_the_wide_one(tmp_path):
+    names = ("Narrow NIR (B8A)", "Blue (B02)", "Green (B03)", "Red (B04)", "NIR (B08)")
+    path = write_raster(tmp_path / "s2.tif", np.concatenate([DN[:1] + 5, DN]), names)
+    scene = open_scene(SceneInputs(s2=(path,), s2_offset=0.0))
+    np.testing.assert_array_equal(scene.band("nir", WHOLE), DN[3])
+
+
+def cloudy(folder, numbers, dtype, name="CLP", nodata=None):
+    """A scene whose cloud layer holds each of the numbers in as many columns."""
+    folder.mkdir(exist_ok=True)
+    bands = write_raster(folder / "s2.tif", DN, ("B2", "B3", "B4", "B8"))
+    plane = np.repeat(np.array(numbers, dtype), SIDE // len(numbers))[None].repeat(SIDE, axis=0)
+    path = write_raster(folder / f"{name}.tif", plane[None], (name,), nodata=nodata)
+    scene = open_scene(SceneInputs(s2=(bands, path), s2_offset=0.0))
+    return scene, scene.read_cloud(WHOLE)[0, :: SIDE // len(numbers)].tolist()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dtype", "name", "nodata", "cloud", "warned"),
+    [
+        ((1, 100, 140, 255), np.uint8, "CLP", None, [False, False, True, True], False),
+        ((1, 45, 60, 255), np.uint8, "CLP", 255, [False, False, True, False], False),
+        ((1, 45, 60, 255), np.uint8, "MSK_CLDPRB", None, [False, False, True, False], False),
+        ((0.1, 0.45, 0.6, 1.0), np.float32, "CLP", None, [False, False, True, True], False),
+        ((0.1, 0.45, 0.6, 255), np.float32, "CLP", None, [False, False, True, False], False),
+        ((0.1, 45, 60, 100), np.float32, "CLP", None, [False, False, True, True], False),
+        ((0.01, 0.02, 0.05, 0.09), np.float32, "CLP", None, [False] * 4, True),
+    ],
+)
+def test_what_a_cloud_layers_numbers_mean(tmp_path, numbers, dtype, name, nodata, cloud, warned):
+    scene, found = cloudy(tmp_path, numbers, dtype, name, nodata)
+    assert found == cloud
+    assert any("per cent" in warning for warning in scene.warnings) == warned
+    assert any(d.subject == "CLP scale" for d in scene.decisions)
+
+
+def test_a_few_clouds_of_a_clear_scene_stay_clouds(tmp_path):
+    scene, found = cloudy(tmp_path, (0.2,) * 79 + (80.0,), np.float32)
+    assert found == [False] * 79 + [True]
+    few = np.full((SIDE, SIDE), 0.2, np.float32)
+    few[0, 0] = 80.0
+    path = write_raster(tmp_path / "CLP.tif", few[None], ("CLP",))
+    scene = open_scene(SceneInputs(s2=(tmp_path / "s2.tif", path), s2_offset=0.0))
+    assert scene.read_cloud(WHOLE).sum() == 1
+    assert any("per cent" in warning for warning in scene.warnings)
+
+
+def scaled(path, pixels, scale, offset):
+    write_raster(path, pixels, ("B4", "B3", "B2", "B8"))
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = (scale,) * 4, (offset,) * 4
+    return path
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "given", "wanted"),
+    [
+        (2e-5, 0.0, -1000, (5 * DN.astype(np.float32) - 1000) * 0.2),
+        (1e-4, -0.1, 0, DN),
+        (1e-4, 0.0, -1000, DN.astype(np.float32) - 1000),
+    ],
+)
+def test_the_offset_given_keeps_the_files_own_scale(tmp_path, scale, offset, given, wanted):
+    stored = DN * 5 if scale == 2e-5 else DN
+    path = scaled(tmp_path / "s2.tif", stored, scale, offset)
+    scene = open_scene(SceneInputs(s2=(path,), s2_offset=given))
+    np.testing.assert_allclose(scene.read(WHOLE)[:4], wanted, rtol=1e-5)
+
+
+def test_the_offset_advised_is_in_stored_numbers(tmp_path):
+    path = scaled(tmp_path / "s2.tif", (DN - 380) * 5, 2e-5, 0.0)  # darkest 1,020 once scaled
+    (warning,) = open_scene(SceneInputs(s2=(path,))).warnings[:1]
+    assert "contradict" in warning
+    assert "--s2-offset -5000 " in warning
+    fixed = open_scene(SceneInputs(s2=(path,), s2_offset=-5000))
+    np.testing.assert_allclose(fixed.read(WHOLE)[:4], DN.astype(np.float32) - 1380, rtol=1e-5)
+
+
+def test_the_offset_given_keeps_the_products_quantification(tmp_path):
+    path = write_raster(tmp_path / "s2.tif", DN, ("B4", "B3", "B2", "B8"))
+    (tmp_path / "MTD_MSIL2A.xml").write_text(
+        "<x:Level-2A_User_Product xmlns:x='y'><BOA_QUANTIFICATION_VALUE>20000"
+        "</BOA_QUANTIFICATION_VALUE></x:Level-2A_User_Product>"
+    )
+    scene = open_scene(SceneInputs(s2=(path,), s2_offset=-1000))
+    np.testing.assert_allclose(scene.read(WHOLE)[:4], (DN.astype(np.float32) - 1000) / 2)
+
+
+@pytest.mark.parametrize(
+    ("low", "said", "warned"), [(1020, "", True), (200, "", False), (1020, "02.14", False)]
+)
+def test_float_reflectance_with_the_added_thousand_is_warned_of(tmp_path, low, said, warned):
+    pixels = (RNG.integers(low, 4000, (4, SIDE, SIDE)) / 1e4).astype(np.float32)
+    path = write_raster(tmp_path / "s2.tif", pixels, ("B4", "B3", "B2", "B8"))
+    if said:
+        index = "20200813T054639_20200813T054952_T43RCP"
+        text = json.dumps({"system:index": index, "PROCESSING_BASELINE": said})
+        (tmp_path / "metadata.json").write_text(text)
+    scene = open_scene(SceneInputs(s2=(path,)))
+    np.testing.assert_allclose(scene.read(WHOLE)[:4], pixels * 1e4, rtol=1e-6)
+    assert any("--s2-offset -1000" in warning for warning in scene.warnings) == warned
+
+
+@pytest.mark.parametrize("nodata", [-9999.0, np.nan, -50.0])
+def test_zero_beside_another_fill_is_no_db(tmp_path, nodata):
+    pixels = DB.copy()
+    pixels[:, :10], pixels[:, 10:12] = 0, nodata
+    path = write_raster(tmp_path / "s1.tif", pixels, ("VV", "VH"), nodata=nodata)
+    scene = open_scene(SceneInputs(desc_pre=(path,)))
+    read = radar_of(scene, "desc_pre")
+    assert np.isnan(read[:, 10:12]).all()
+    np.testing.assert_array_equal(read[:, 12:], DB[:, 12:])
+    if nodata == -50:  # a number that could be dB: both can't be told to the source
+        assert any("exactly 0 dB" in warning for warning in scene.warnings)
+        return
+    assert np.isnan(read[:, :10]).all()
+    assert any("0 is a fill" in decision.found for decision in scene.decisions)
+
+
+def test_a_single_0_db_is_a_number_where_another_fill_is_declared(tmp_path):
+    pixels = DB.copy()
+    pixels[:, 5, 5] = 0
+    path = write_raster(tmp_path / "s1.tif", pixels, ("VV", "VH"), nodata=-9999)
+    scene = open_scene(SceneInputs(desc_pre=(path,)))
+    np.testing.assert_array_equal(radar_of(scene, "desc_pre"), pixels)
+
+
+@pytest.mark.parametrize("nodata", [None, 0])
+def test_65535_is_a_fill(tmp_path, nodata):
+    pixels = DN.copy()
+    pixels[:, :10] = 65535
+    path = write_raster(tmp_path / "s2.tif", pixels, ("B2", "B3", "B4", "B8"), nodata=nodata)
+    read = open_scene(SceneInputs(s2=(path,), s2_offset=0.0)).read(WHOLE)[:4]
+    assert np.isnan(read[:, :10]).all() == (nodata is None)
+    np.testing.assert_array_equal(read[:, 10:], DN[[2, 1, 0, 3], 10:])

@@ -113,6 +113,10 @@ def without_top(folder):
     safe = compact(folder / "x")
     bare = folder / "download"
     safe.rename(bare)
+    images = next(bare.glob("GRANULE/*/IMG_DATA"))
+    for band, pixels in NUMBERS.items():
+        name = f"R60m/T45RTL_20230405T050649_{band}_60m.jp2"
+        jp2(images / name, pixels[::6, ::6] + 99, 60)
     return bare
 
 
@@ -122,6 +126,7 @@ def aws(folder):
     for band, pixels in NUMBERS.items():
         jp2(tile / f"R10m/{band}.jp2", pixels)
         jp2(tile / f"R20m/{band}.jp2", pixels[::2, ::2] + 9, 20)
+        jp2(tile / f"R60m/{band}.jp2", pixels[::6, ::6] + 99, 60)
     jp2(tile / "R20m/SCL.jp2", CLASSES.astype(np.uint8), 20)
     (tile / "tileInfo.json").write_text(
         '{"path": "tiles/45/R/TL/2020/4/5/0", "timestamp": "2020-04-05T05:06:49.024Z", '
@@ -177,7 +182,7 @@ def test_every_layout_reads_alike(products, tmp_path, layout, how):
     ):
         read = scene.band(name, Window(0, 0, SIDE, SIDE))
         np.testing.assert_array_equal(read, NUMBERS[band].astype(np.float32) + added)
-        assert scene.bands[name][0].resolution == 10
+        assert [source.resolution for source in scene.bands[name]] == [10]
     assert bool(scene.classes) == classified
     said = any("level 1C" in warning for warning in scene.warnings)
     assert said == ("L1C" in layout and layout != "AWS L1C")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -289,3 +290,17 @@ def test_a_disk_that_others_fill_meanwhile_is_said_at_once(
             predict_scene(inputs, options, tmp_path / "run")
     assert 0 < len(list((tmp_path / "run" / PARTS).glob("part_*.json"))) < 16
     assert resume_run(tmp_path / "run").meta["sha256"] == expected
+
+
+def test_files_added_to_a_folder_meanwhile_are_refused(inputs, options, tmp_path):
+    folder = tmp_path / "radar"
+    folder.mkdir()
+    shutil.copy(inputs.desc_post[0], folder / "a.tif")
+    given = replace(inputs, desc_post=(folder,))
+    predict_scene(given, options, tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    shutil.copy(inputs.desc_pre[0], folder / "b.tif")
+    with pytest.raises(RunDamaged, match=r"b\.tif has changed since"):
+        resume_run(tmp_path / "run")
+    (folder / "b.tif").unlink()
+    assert resume_run(tmp_path / "run").meta["sha256"]

@@ -1,12 +1,14 @@
 """An area on Earth as users name it, across the antimeridian too, and the 10 m grid over it."""
 
 import math
+import os.path
 import re
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import geopandas
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
@@ -14,15 +16,23 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from shapely.affinity import translate
+from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from landslide_core.bands import PIXEL, TILE
+from landslide_core.catalogue.outlines import FORMATS, polygons_of
 from landslide_core.errors import SceneError, SceneTooSmall
 
 LARGEST: Final = 110_000.0  # m a side: as large as a Sentinel-2 tile
 UTM_REACH: Final = (-80.0, 84.0)  # ° of latitude
 _FINE: Final = 0.1  # ° between points of an outline before it is projected
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?")
+# What a file that isn't made as it should be brings its readers to raise.
+_UNREADABLE: Final = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError),
+    *(OverflowError, SyntaxError, ShapelyError, ProjError, DataSourceError, DataLayerError),
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+)
 
 
 @dataclass(frozen=True)
@@ -101,25 +111,21 @@ def area_of(text: str) -> Area:
 
 def area_of_file(path: Path) -> Area:
     """The polygons of a vector file together. Raises SceneError."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, this is False for what can't be looked at
         raise SceneError(
-            f"{path} is neither a file nor four numbers; an area is needed. Name a GeoJSON, "
-            "GeoPackage or KML file, or give minlon,minlat,maxlon,maxlat."
+            f"{str(path)[:200]} is neither a file nor four numbers; an area is needed. Name a "
+            "GeoJSON, GeoPackage or KML file, or give minlon,minlat,maxlon,maxlat."
         )
     try:
-        with path.open("rb") as file:
-            if b"<OGRVRT" in file.read(4096):  # it would have GDAL open whatever it names
-                raise ValueError("a VRT names other files")
-        table = geopandas.read_file(path, engine="pyogrio")
-        shapes = table.geometry
-        outlines = (shapes if shapes.crs is None else shapes.to_crs("EPSG:4326")).force_2d()
-        polygons = outlines[outlines.geom_type.isin(("Polygon", "MultiPolygon"))].make_valid()
-    except (OSError, ValueError, AttributeError, ProjError, DataSourceError, DataLayerError) as e:
+        polygons = [continuous(polygon) for polygon in polygons_of(path)]
+        whole = continuous(shapely.union_all(polygons))
+    except _UNREADABLE as error:
+        why = " ".join(str(error).split())[:200] or type(error).__name__
         raise SceneError(
-            f"{path} cannot be read as an area ({e}); polygons in GeoJSON, GeoPackage or KML are "
-            "needed. Save it as one of these."
-        ) from e
-    return Area(continuous(shapely.union_all([continuous(polygon) for polygon in polygons])))
+            f"{path} cannot be read as an area ({why}); polygons in {FORMATS} are needed. "
+            "Save it as one of these."
+        ) from error
+    return Area(whole)
 
 
 def continuous(shape: BaseGeometry) -> BaseGeometry:

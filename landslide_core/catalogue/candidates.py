@@ -1,6 +1,6 @@
 """Granules -> what a satellite took in one overflight, and which ones suit an area and an event."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -12,6 +12,7 @@ from landslide_core.catalogue.area import Area
 from landslide_core.catalogue.granules import Granule, Pass
 
 OVERFLIGHT: Final = timedelta(minutes=20)  # from the first granule over an area to the last
+_REPLACED: Final = 0.9  # share of a granule under newer ones of its tile that makes it redundant
 _ADDS: Final = 0.002  # share of the area a further granule must add to be worth its loading
 
 
@@ -21,7 +22,7 @@ class Candidate:
 
     granules: tuple[Granule, ...]
     coverage: float  # share of the area, 0..1
-    cloud: float | None  # %, of the granules by their share of the area
+    cloud: float | None  # %, of the granules by their share of the area; None if one doesn't tell
 
     @property
     def id(self) -> str:
@@ -55,7 +56,7 @@ class Candidate:
 
     @property
     def clear(self) -> float:
-        """The share of the area that it shows, cloud taken to be spread evenly."""
+        """The share of the area that it shows, cloud taken to be spread evenly; unknown as none."""
         return self.coverage * (1 - (self.cloud or 0.0) / 100)
 
     def record(self) -> dict[str, Any]:
@@ -114,9 +115,12 @@ def candidates_of(granules: Iterable[Granule], area: Area) -> list[Candidate]:
 
 
 def rank_optical(found: Iterable[Candidate], event: date, max_cloud: float) -> list[Candidate]:
-    """What was taken after the event's day, not cloudier than allowed: the clearest first."""
+    """What was taken after the event's day, not cloudier than allowed: the clearest first.
+
+    What doesn't tell its cloud may be overcast: it comes last.
+    """
     after = [a for a in found if a.time >= _day_after(event) and (a.cloud or 0.0) <= max_cloud]
-    return sorted(after, key=lambda a: (-round(a.clear, 2), a.time))
+    return sorted(after, key=lambda a: (a.cloud is None, -round(a.clear, 2), a.time))
 
 
 def rank_radar(found: Sequence[Candidate], event: date, orbit_pass: Pass) -> list[Pair]:
@@ -144,11 +148,18 @@ def _track(granule: Granule) -> tuple[str, str, int]:
 
 
 def _newest(group: Sequence[Granule]) -> list[Granule]:
-    """One granule a tile: catalogues keep what was processed again beside what was before."""
-    newest: dict[str, Granule] = {}
-    for granule in sorted(group, key=lambda g: (g.baseline, g.id)):
-        newest[granule.tile or granule.id] = granule
-    return list(newest.values())
+    """Granules that no newer ones of their tile replace.
+
+    Catalogues keep what was processed again beside what was before. But two granules of a tile
+    may also be its two halves, from two datastrips.
+    """
+    newest: list[Granule] = []
+    for granule in sorted(group, key=lambda g: (g.baseline, g.id), reverse=True):
+        newer = [g.footprint for g in newest if g.tile and g.tile == granule.tile]
+        shared = granule.footprint.intersection(shapely.union_all(newer)).area
+        if shared < _REPLACED * granule.footprint.area:
+            newest.append(granule)
+    return newest
 
 
 def _acquisition(group: Sequence[Granule], area: Area) -> Candidate:
@@ -165,10 +176,16 @@ def _acquisition(group: Sequence[Granule], area: Area) -> Candidate:
             break
         taken.append(left.pop(best)[0])
         covered, share = joint[best], share + gained
-    clouds = [(shares[g.id], g.cloud) for g in taken if g.cloud is not None]
-    weight = sum(part for part, _ in clouds)
-    cloud = sum(part * percent for part, percent in clouds) / weight if weight else None
-    return Candidate(tuple(taken), min(share, 1.0), cloud)
+    return Candidate(tuple(taken), min(share, 1.0), _cloud(taken, shares))
+
+
+def _cloud(taken: Sequence[Granule], shares: Mapping[str, float]) -> float | None:
+    """Cloud (%) of granules by their share of the area; None where one doesn't tell it."""
+    told = [(shares[g.id], g.cloud) for g in taken if g.cloud is not None]
+    weight = sum(part for part, _ in told)
+    if len(told) < len(taken) or not weight:
+        return None
+    return sum(part * percent for part, percent in told) / weight
 
 
 def _midnight(day: date) -> datetime:

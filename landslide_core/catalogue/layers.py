@@ -13,12 +13,13 @@ from landslide_core.catalogue.granules import Granule
 from landslide_core.catalogue.mosaic import Layer, Remote, Tell, check_files, read, write_cog
 from landslide_core.catalogue.search import PASSES
 from landslide_core.pixels import Floats
-from landslide_core.readers.reflectance import dark_pixels
+from landslide_core.readers.reflectance import DARK_WITHOUT, VISIBLE, dark_pixels
 
 OPTICAL_BANDS: Final = ("B02", "B03", "B04", "B08")
 NO_REFLECTANCE: Final = -32768
 WARNING: Final = "FETCH_WARNING"  # tag of a file
 _GLANCE: Final = 512  # pixels a side that the offset is checked on
+_FEW: Final = 0.02  # share of pixels that may be dark for another reason, such as a seam or shadow
 
 
 def write_optical(path: Path, found: Candidate, geobox: GeoBox, remote: Remote, tell: Tell) -> None:
@@ -52,7 +53,7 @@ def _offsets(granule: Granule, geobox: GeoBox, remote: Remote, notes: list[str])
     """DN to add to each band (4, 1, 1): as the item states, unless the pixels prove it wrong.
 
     Catalogues are known to call for −1000 where it has been taken out already: then the darkest
-    pixels would lie far below zero.
+    pixels of all visible bands would lie far below zero.
     """
     glance = geobox.zoom_out(max(1.0, max(geobox.shape) / _GLANCE))
     stored = read(granule, OPTICAL_BANDS, glance, remote, "nearest")
@@ -64,12 +65,23 @@ def _offsets(granule: Granule, geobox: GeoBox, remote: Remote, notes: list[str])
             notes += [] if sure else [f"{granule.id} states no offset; {evidence}."]
             stated = [shown] * len(stated)
         elif sure and shown == 0 and min(s for s in stated if s is not None) < -500:
+            wrong = _dark(samples)
             notes.append(
-                f"{granule.id} calls for an offset of {stated[0]:g}, which its pixels prove "
-                f"wrong ({evidence}); none was applied."
+                f"{granule.id} calls for an offset of {stated[0]:g}, "
+                + (
+                    f"which its pixels prove wrong ({evidence}); none was applied."
+                    if wrong
+                    else f"which a few pixels speak against ({evidence}); it was applied."
+                )
             )
-            stated = [0.0] * len(stated)
+            stated = [0.0] * len(stated) if wrong else stated
     return np.array([offset or 0.0 for offset in stated], np.float32)[:, None, None]
+
+
+def _dark(samples: Mapping[str, Floats]) -> bool:
+    """Whether every visible band is too dark for +1,000 in it, in more than a few odd pixels."""
+    visible = [samples[band] for band in VISIBLE if samples[band].size]
+    return bool(visible) and all(np.quantile(v, _FEW) < DARK_WITHOUT for v in visible)
 
 
 def write_classes(path: Path, found: Candidate, geobox: GeoBox, remote: Remote, tell: Tell) -> None:

@@ -20,7 +20,7 @@ from landslide_core.catalogue.candidates import (
 from landslide_core.catalogue.granules import Granule, Pass, granule_of
 from landslide_core.catalogue.service import CatalogueIO, quiet
 from landslide_core.errors import CatalogueError, LandslideError
-from landslide_core.places import without_query
+from landslide_core.places import is_address, without_query
 
 PASSES: Final[Mapping[Pass, str]] = {"desc": "descending", "asc": "ascending"}
 COVERED: Final = 0.95  # share of the area below which a candidate is worth a warning
@@ -106,6 +106,12 @@ class Choice:
     optical: Candidate | None
     desc: Pair | None
     asc: Pair | None
+    notes: tuple[str, ...] = ()  # what the search had to say
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is lacking: in the catalogue, and of the area in these images."""
+        return tuple(dict.fromkeys([*self.notes, *_poorly_covered(self)]))
 
     @property
     def radar(self) -> dict[str, Candidate]:
@@ -123,7 +129,12 @@ class Found:
     wish: Wish
     optical: tuple[Candidate, ...]
     radar: Mapping[Pass, tuple[Pair, ...]]
-    warnings: tuple[str, ...]
+    notes: tuple[str, ...]  # what is lacking in the catalogue
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is lacking where the first candidates are taken."""
+        return self.choice().warnings
 
     def choice(self, optical: int = 1, desc: int = 1, asc: int = 1) -> Choice:
         """The candidates of these ranks, from 1; 0 for none of a kind. Raises CatalogueError."""
@@ -131,14 +142,20 @@ class Found:
             _ranked("Sentinel-2 image", self.optical, optical),
             _ranked("descending pair", self.radar["desc"], desc),
             _ranked("ascending pair", self.radar["asc"], asc),
+            self.notes,
         )
 
 
 def catalogue_of(name: str, optical: Sequence[str] = (), radar: Sequence[str] = ()) -> Catalogue:
     """A preset by its name, else the STAC API at an address; with other collections if given.
 
-    Raises CatalogueError for a radar collection that isn't calibrated.
+    Raises CatalogueError for another name, or a radar collection that isn't calibrated.
     """
+    if name not in CATALOGUES and not is_address(name):
+        raise CatalogueError(
+            f"{name[:200]!r} is no catalogue; {', '.join(CATALOGUES)} or the address of a STAC "
+            "API, with http or https, is needed. Check --catalogue."
+        )
     found = CATALOGUES.get(name) or Catalogue(without_query(name), name)
     for collection in radar:
         if any(word in collection.lower().split("-") for word in _UNCALIBRATED):
@@ -171,8 +188,6 @@ def search(wish: Wish, catalogue: Catalogue) -> Found:
             f"days before {wish.event} to {wish.days_after} days after; one is needed. Look "
             "farther with --days-after, allow more with --max-cloud, or try another catalogue."
         )
-    first = Found(catalogue, wish, tuple(ranked), pairs, ()).choice()
-    notes += _poorly_covered(first)
     return Found(catalogue, wish, tuple(ranked), pairs, tuple(dict.fromkeys(notes)))
 
 

@@ -1,6 +1,7 @@
 """Zip archives: the files in them that are safe to read, from the list of members alone."""
 
 import io
+import os
 import re
 import stat
 import struct
@@ -42,7 +43,7 @@ _BROKEN: Final = (
 
 def is_archive(path: Path) -> bool:
     """Whether a file is a zip archive, by its suffix or its first bytes; it may be damaged."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # never raises, also where nothing may be looked at
         return False
     if path.suffix.lower() in (".zip", *SUFFIXES):
         return path.suffix.lower() == ".zip"

@@ -1,16 +1,17 @@
 """What the numbers of a Sentinel-1 product mean: dB, linear power or amplitude, and why."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from landslide_core.errors import AmbiguousUnits
-from landslide_core.pixels import POWER, BandSource, Floats, Unit, from_db
-from landslide_core.readers.raster import RasterFile, spread_of
+from landslide_core.pixels import DB_RANGE, POWER, BandSource, Floats, Unit, from_db
+from landslide_core.readers.raster import RasterFile, sample, spread_of
 from landslide_core.scene import Decision
 
+ZEROS: Final = 0.01  # of a band in dB; exact zeros beyond are a fill, whatever is declared
 FILL: Final = -100.0  # dB; a number below is a fill value that the file doesn't declare
 
 # Words for a unit, in tags, band names and file names. "Linear" alone says neither power nor
@@ -70,15 +71,40 @@ def decide(
     said, evidence = stated_unit(file, index)
     fits = said is not None and (said in POWER) == (by_values in POWER)
     unit = said if said is not None and fits else by_values
-    source = file.source(index, unit, scale, offset)
+    source, zeros, doubt = _zeros(file.source(index, unit, scale, offset))
     power = _power(values, unit)
-    found = f"{file.place.name}: {f'{evidence}, ' if fits else ''}{spread_of(values)}"
+    found = f"{file.place.name}: {f'{evidence}, ' if fits else ''}{spread_of(values)}{zeros}"
+    name = f"{role}: {file.place.name}"
     return Backscatter(
         source,
         Decision(role, f"{polarisation.upper()} unit", found, IN_WORDS[unit]),
         level=_db(float(power.mean())),
-        warnings=_doubts(f"{role}: {file.place.name}", polarisation, unit, power, evidence, fits),
+        warnings=(
+            *_doubts(name, polarisation, unit, power, evidence, fits),
+            *([f"{name} {doubt}"] if doubt else []),
+        ),
     )
+
+
+def _zeros(source: BandSource) -> tuple[BandSource, str, str]:
+    """A source without zeros that are a fill beside the declared one; evidence; a warning.
+
+    Without a declared fill, zero is no data in dB. A declared one outside dB's range is none
+    without being named, so it makes room.
+    """
+    if source.unit != "db" or source.nodata is None or source.offset:
+        return source, "", ""
+    share = float(np.mean(sample(source) == 0))
+    if share <= ZEROS:
+        return source, "", ""
+    if DB_RANGE[0] < source.nodata * source.scale < DB_RANGE[1]:
+        return (
+            source,
+            "",
+            f"holds {share:.0%} of exactly 0 dB beside the no data value {source.nodata:g}; they "
+            "were taken as numbers. If they are a fill, make them no data, e.g. with gdal_calc.py.",
+        )
+    return replace(source, nodata=None), f"; {share:.0%} exactly 0 dB: 0 is a fill too", ""
 
 
 def _doubts(

@@ -103,6 +103,14 @@ def _of_pair(orbit: str, pre: Sequence[Acquisition], post: Sequence[Acquisition]
             f"apart; at most {APART} are best, as fields and forests change too. Choose closer "
             "dates."
         )
+    kinds = [{a.product for a in found if a.product} for found in (pre, post)]
+    if all(kinds) and kinds[0] != kinds[1]:
+        was, now = (" and ".join(sorted(found)) for found in kinds)
+        yield (
+            f"{orbit}_pre is a {was} product and {orbit}_post a {now} one: their backscatter is "
+            "defined differently (gamma nought, sigma nought, flattened or not), and every slope "
+            "shows a change; the same kind is needed. Choose images of one kind."
+        )
     before = {a.relative_orbit for a in pre if a.relative_orbit}
     after = {a.relative_orbit for a in post if a.relative_orbit}
     if before and after and before != after:

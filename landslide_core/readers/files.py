@@ -1,5 +1,6 @@
 """Files, folders, archives and addresses as users name them -> raster files."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -48,7 +49,7 @@ def tree_of(path: Path) -> Tree | None:
 
     Raises UnreadableRaster for an archive that isn't safe to read.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # never raises, also where nothing may be looked at
         files = (file for file in path.rglob("*") if file.is_file())
         found = [PurePosixPath(file.relative_to(path).as_posix()) for file in islice(files, MOST)]
         return Tree(path, tuple(sorted(found)))
@@ -69,6 +70,11 @@ def expand(given: Sequence[Given]) -> list[Place]:
     """
     places: list[Place] = []
     for one in given:
+        if not str(one):
+            raise UnreadableRaster(
+                "An empty name was given; a file, a folder or an address is needed. Check the "
+                "variable it came from."
+            )
         if is_address(one) or str(one).lower().startswith("/vsi"):
             places.append(Place(check_address(str(one), private_allowed())))
             continue

@@ -67,7 +67,7 @@ def open_scene(inputs: SceneInputs, progress: Progress = lambda stage, done, tot
 def _read_radar(inputs: SceneInputs, readings: dict[str, Reading], progress: Progress) -> None:
     """Add the radar roles' readings; products in ground range last, on the others' grid."""
     given = [role for role in RADAR_ROLES if inputs.given(role)]
-    dem = tuple(place.opened for place in readings.get("dem", Reading()).files)
+    dem = readings.get("dem", Reading()).elevation
     for role in sorted(given, key=lambda role: bool(split(inputs.given(role))[0])):
         bands = dict(chain.from_iterable(r.bands.items() for r in readings.values()))
         grid = grid_over(leading(bands))[0] if bands else None

@@ -1,5 +1,6 @@
 """What a raster file is, before anybody decides what its bands mean."""
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -78,7 +79,9 @@ def _opened(place: Place) -> Iterator[Any]:
             with open_raster(place.opened) as file:
                 yield file
     except (RasterioError, OSError, UnicodeDecodeError) as error:  # names that aren't UTF-8
-        found = "is not there" if place.file and not place.file.exists() else "cannot be read"
+        found = (
+            "is not there" if place.file and not os.path.exists(place.file) else "cannot be read"
+        )
         raise UnreadableRaster(
             f"{place} {found} ({told(error, place)}); a complete raster that GDAL can read is "
             "needed. Check the path, or copy or download the file again."

@@ -8,7 +8,7 @@ import numpy as np
 
 from landslide_core.bands import ADDED
 from landslide_core.errors import AmbiguousUnits
-from landslide_core.pixels import Floats
+from landslide_core.pixels import BandSource, Floats
 from landslide_core.readers.metadata import product_of
 from landslide_core.readers.product import ADDED_SINCE, Product
 from landslide_core.readers.raster import RasterFile, sample
@@ -17,6 +17,7 @@ Place = tuple[RasterFile, int]  # a file and a band of it, from 1
 
 VISIBLE: Final = ("B02", "B03", "B04")
 FULL_SCALE: Final = 10_000.0  # reflectance 1
+FILL: Final = 65_535.0  # DN; a fill of 16-bit files that don't declare one
 
 # The darkest pixels (0.1 % quantile) of the visible bands. With +1,000 in the numbers they pile
 # up there: of 5,717 real 640 m patches the median minimum is 1,170 and 95 % are above 820.
@@ -48,15 +49,22 @@ class Calibration:
         return "; ".join(f"{band}: {formula}" for band, formula in formulas.items())
 
 
+def reflectance_source(place: Place, scale: float = 1.0, offset: float = 0.0) -> BandSource:
+    """A band as reflectance × 10⁴ = stored × scale + offset, without an undeclared fill."""
+    file, index = place
+    source = file.source(index, "reflectance", scale, offset)
+    undeclared = source.nodata is None and file.dtypes[index - 1] == "uint16"
+    return replace(source, nodata=FILL) if undeclared else source
+
+
 def calibrate(places: Mapping[str, Place], given: float | None) -> Calibration:
     """Decide scale and offset of one product's bands; `given` is the DN offset the caller knows.
 
+    The offset given replaces the offset alone: reflectance × 10⁴ = (stored + given) × scale.
     In this order: floats between 0 and 1 are reflectance; the caller's word; the file's own
     scale and offset; the product's metadata; the darkest pixels. Raises AmbiguousUnits.
     """
-    samples = {
-        band: sample(file.source(index, "reflectance")) for band, (file, index) in places.items()
-    }
+    samples = {band: sample(reflectance_source(place)) for band, place in places.items()}
     _refuse_previews(places)
     empty = tuple(band for band, values in samples.items() if not values.size)
     filled = {band: place for band, place in places.items() if band not in empty}
@@ -69,8 +77,12 @@ def _decide(
     places: Mapping[str, Place], samples: Mapping[str, Floats], given: float | None
 ) -> Calibration:
     """Scale and offset of bands that all hold valid pixels."""
-    if any(_stored_scale(place) != (1.0, 0.0) for place in places.values()) and given is None:
-        return _own_scale(places, samples)
+    own = [_stored_scale(place) for place in places.values()]
+    if any(
+        scale != 1.0 if given is not None else (scale, offset) != (1.0, 0.0)
+        for scale, offset in own
+    ):
+        return _own_scale(places, samples, given)
     high = max(float(np.quantile(samples[band], 0.99)) for band in places)
     if all(_is_float(place) for place in places.values()) and high <= 200:
         if high > 2:
@@ -79,10 +91,30 @@ def _decide(
                 "or digital numbers (0 to 10,000) are needed. Convert the file to reflectance."
             )
         found = f"floats, 99 % below {high:.3g}: reflectance from 0 to 1"
-        return _same(places, FULL_SCALE, given or 0.0, found)
+        doubt = _float_doubt(places, samples) if given is None else None
+        return _same(places, FULL_SCALE, given or 0.0, found, doubt)
     if given is not None:
-        return _same(places, 1.0, given, "the offset was given")
+        scales = {band: _product_scale(place, band) for band, place in places.items()}
+        added = {band: given * scale for band, scale in scales.items()}
+        return Calibration(scales, added, "the offset was given")
     return _from_product(places, samples)
+
+
+def _float_doubt(places: Mapping[str, Place], samples: Mapping[str, Floats]) -> str | None:
+    """The warning where floats seem to hold the +1,000 still, unless the product had none."""
+    said = _stated(places)
+    if said and not any(said.offsets.values()):
+        return None
+    shown, sure, evidence = dark_pixels(
+        {band: values * np.float32(FULL_SCALE) for band, values in samples.items()}
+    )
+    if not (sure and shown):
+        return None
+    stated = f" and {said.found}" if said else ""
+    return (
+        f"{_name(places)}: reflectance seems to hold the +1,000 of newer Sentinel-2 products still "
+        f"(× 10⁴: {evidence}{stated}); nothing was taken out. If it does, say --s2-offset -1000."
+    )
 
 
 def _from_product(places: Mapping[str, Place], samples: Mapping[str, Floats]) -> Calibration:
@@ -90,7 +122,7 @@ def _from_product(places: Mapping[str, Place], samples: Mapping[str, Floats]) ->
     shown, sure, evidence = dark_pixels(samples)
     if said := _stated(places):
         clash = sure and any(abs(offset - shown) > 500 for offset in said.offsets.values())
-        return replace(said, warning=_clash(places, said.found, evidence) if clash else None)
+        return replace(said, warning=_clash(places, said, evidence) if clash else None)
     doubt = None
     if not sure:
         doubt = (
@@ -128,11 +160,23 @@ def _stated(places: Mapping[str, Place]) -> Calibration | None:
         offset = product.offset(band) if product else None
         if product is None or offset is None:
             return None
-        counts = product.quantification or FULL_SCALE
-        scales[band] = round(FULL_SCALE * product.scales.get(band, 1 / counts), 6)
+        scales[band] = _scale_of(product, band)
         offsets[band] = offset * scales[band]
         found.append(_word_of(product))
     return Calibration(scales, offsets, "; ".join(dict.fromkeys(found)))
+
+
+def _scale_of(product: Product, band: str) -> float:
+    """Reflectance × 10⁴ of one DN of a band."""
+    return round(
+        FULL_SCALE * product.scales.get(band, 1 / (product.quantification or FULL_SCALE)), 6
+    )
+
+
+def _product_scale(place: Place, band: str) -> float:
+    """Reflectance × 10⁴ of one DN as a file's product states it, else 1."""
+    product = product_of(place[0].place, place[0].tags)
+    return _scale_of(product, band) if product else 1.0
 
 
 def _word_of(product: Product) -> str:
@@ -144,9 +188,13 @@ def _word_of(product: Product) -> str:
     return f"offset of the product's metadata ({product.source})"
 
 
-def _own_scale(places: Mapping[str, Place], samples: Mapping[str, Floats]) -> Calibration:
-    """The scale and offset that the file carries for each band."""
+def _own_scale(
+    places: Mapping[str, Place], samples: Mapping[str, Floats], given: float | None
+) -> Calibration:
+    """The scale that the file carries for each band, and its offset unless one was given."""
     own = {band: _stored_scale(place) for band, place in places.items()}
+    if given is not None:
+        own = {band: (scale, given * scale) for band, (scale, _) in own.items()}
     top = max(
         float(np.quantile(samples[band], 0.99)) * scale + offset
         for band, (scale, offset) in own.items()
@@ -158,12 +206,15 @@ def _own_scale(places: Mapping[str, Place], samples: Mapping[str, Floats]) -> Ca
         )
     scales = {band: round(scale * FULL_SCALE, 6) for band, (scale, _) in own.items()}
     offsets = {band: round(offset * FULL_SCALE, 3) for band, (_, offset) in own.items()}
+    if given is not None:
+        return Calibration(scales, offsets, "scale stored in the file; the offset was given")
     found = "scale and offset stored in the file"
     shown, sure, evidence = dark_pixels(
         {band: values * np.float32(scales[band]) for band, values in samples.items()}
     )
     clash = sure and any(abs(offset - shown) > 500 for offset in offsets.values())
-    return Calibration(scales, offsets, found, _clash(places, found, evidence) if clash else None)
+    own_word = Calibration(scales, offsets, found)
+    return replace(own_word, warning=_clash(places, own_word, evidence) if clash else None)
 
 
 def _refuse_previews(places: Mapping[str, Place]) -> None:
@@ -174,10 +225,11 @@ def _refuse_previews(places: Mapping[str, Place]) -> None:
         )
 
 
-def _clash(places: Mapping[str, Place], found: str, evidence: str) -> str:
+def _clash(places: Mapping[str, Place], said: Calibration, evidence: str) -> str:
+    added = -ADDED / next(iter(said.scales.values()))  # in stored numbers, as the option is
     return (
-        f"{_name(places)}: the pixels contradict the {found} ({evidence}); the latter was kept. "
-        "Say --s2-offset 0 or --s2-offset -1000 if the pixels are right."
+        f"{_name(places)}: the pixels contradict the {said.found} ({evidence}); the latter was "
+        f"kept. Say --s2-offset 0 or --s2-offset {added:g} if the pixels are right."
     )
 
 

@@ -28,6 +28,11 @@ from landslide_core.readers.reading import Reading
 from landslide_core.scene import Decision
 
 TOKEN: Final = re.compile(r"(?<![a-z0-9])(vv|vh|hh|hv)(?![a-z0-9])", re.IGNORECASE)
+# What is reckoned from a polarisation, such as VH/VV or a spread over time, is none itself.
+DERIVED: Final = re.compile(
+    r"/|\s-\s|(?<![a-z])(ratio|div|minus|diff(erence)?|std(dev)?|var(iance)?|count)(?![a-z])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def read_sentinel1(
     geocoded = [ready(product, role, frame, progress) for product in products]
     files = [inspect(path) for path in expand(others)]
     files += [inspect(Place(str(found.path))) for made in geocoded for found in made]
-    found = [entry for file in files for entry in _entries(file)]
+    found = [entry for file in files for entry in _single(_entries(file), role)]
     bands: dict[str, tuple[BandSource, ...]] = {}
     decisions = [d for made in geocoded for one in made for d in one.decisions]
     warnings = [w for made in geocoded for one in made for w in one.warnings]
@@ -104,14 +109,21 @@ def read_sentinel1(
 
 
 def _entries(file: RasterFile) -> list[_Found]:
-    """The polarisations of a file, by description, else file name, tags or the usual order."""
+    """The polarisations of a file, by description, else file name, tags or the usual order.
+
+    A description with two of them, or with a word for something derived, names none.
+    """
     described = [_polarisations(name) for name in file.names]
     if any(described):
         return [
             _Found(names[0], file, i, f"band named {file.names[i - 1]!r}")
             for i, names in enumerate(described, 1)
-            if names and names[0] in POLARISATIONS
+            if len(names) == 1
+            and names[0] in POLARISATIONS
+            and not DERIVED.search(file.names[i - 1])
         ]
+    if DERIVED.search(file.place.stem.replace("_", " ")):
+        return []
     in_name = _polarisations(file.place.stem)
     tags = {key.upper().replace("S", "Z"): value for key, value in file.tags.items()}
     said = tags.get("POLARIZATION", "")
@@ -129,6 +141,21 @@ def _entries(file: RasterFile) -> list[_Found]:
         evidence = "two bands without names: VV, VH is the usual order"
         return [_Found(name, file, i, evidence) for i, name in enumerate(POLARISATIONS, 1)]
     return []
+
+
+def _single(entries: list[_Found], role: str) -> list[_Found]:
+    """A file's entries, one a polarisation. Raises MissingBands for more: they aren't one date."""
+    for polarisation in POLARISATIONS:
+        same = [entry for entry in entries if entry.polarisation == polarisation]
+        if len(same) > 1:
+            file = same[0].file
+            names = ", ".join(file.names[e.index - 1] or f"band {e.index}" for e in same)
+            raise MissingBands(
+                f"{role}: {file.place.name} holds {len(same)} bands of {polarisation.upper()} "
+                f"({names}), as of several dates in one stack; one is needed. Cut the stack, e.g. "
+                "with gdal_translate -b."
+            )
+    return entries
 
 
 def _polarisations(name: str) -> list[str]:

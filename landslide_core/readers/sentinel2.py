@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from landslide_core.bands import BANDS, OPTICAL
+from landslide_core.clouds import probability_scale
 from landslide_core.errors import MissingBands
 from landslide_core.pixels import BandSource
 from landslide_core.places import Given, Place
 from landslide_core.readers.acquisition import acquisition_of
+from landslide_core.readers.files import METRES as FOLDERS
 from landslide_core.readers.files import expand
 from landslide_core.readers.metadata import product_of
 from landslide_core.readers.product import ALL_BANDS
@@ -22,7 +24,7 @@ from landslide_core.readers.raster import (
     sample,
 )
 from landslide_core.readers.reading import Reading
-from landslide_core.readers.reflectance import calibrate
+from landslide_core.readers.reflectance import calibrate, reflectance_source
 from landslide_core.scene import Decision
 
 L1C_ORDER: Final = ALL_BANDS
@@ -30,7 +32,8 @@ L2A_ORDER: Final = tuple(band for band in ALL_BANDS if band != "B10")  # cirrus:
 WANTED: Final = {band.sentinel: band.name for band in BANDS if band.name in OPTICAL}
 COMMON_NAMES: Final = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08"}
 TOKEN: Final = re.compile(
-    r"(?<![a-z0-9])(?:b(?P<number>8a|0?[1-9]|1[0-2])|(?P<scl>scl)|(?P<colour>blue|green|red|nir)"
+    r"(?<![a-z0-9])(?:b(?P<number>8a|0?[1-9]|1[0-2])|(?P<scl>scl)"
+    r"|(?<!narrow[ _-])(?P<colour>blue|green|red|nir)"
     r"|(?P<cloud>cldprb|clp|cloud[ _-]?prob(?:ability)?))"
     r"(?![a-z0-9])(?![ _-]?edge)(?![ _-]?narrow)",
     re.IGNORECASE,
@@ -64,6 +67,15 @@ class _Found:
     index: int
 
 
+@dataclass(frozen=True)
+class _Chance:
+    """A cloud-probability layer in per cent, and why it is taken for that."""
+
+    source: BandSource
+    decision: Decision
+    warning: str | None
+
+
 def read_sentinel2(
     paths: tuple[Given, ...], order: tuple[str, ...] | None, offset: float | None
 ) -> Reading:
@@ -93,9 +105,12 @@ def read_sentinel2(
                 warnings.append(left_out(file, index, "s2"))
                 continue
             scale, added = calibration.scales[band], calibration.offsets[band]
-            source = file.source(index, "reflectance", scale, added)
+            source = reflectance_source((file, index), scale, added)
             bands[WANTED[band]] = (*bands.get(WANTED[band], ()), source)
     decisions += [_placed(entry) for entry in (*wanted, *classes, *clouds)]
+    chances = [_percent(entry) for entry in clouds]
+    decisions += [chance.decision for chance in chances]
+    warnings += [chance.warning for chance in chances if chance.warning]
     warnings += coarse((entry.band, entry.file) for entry in wanted)
     if any(_is_level_1c(file, found) for file in files):
         warnings.append(
@@ -108,7 +123,7 @@ def read_sentinel2(
         classes=tuple(entry.file.source(entry.index, "class") for entry in classes),
         decisions=tuple(decisions),
         warnings=tuple(warnings),
-        probabilities=tuple(_percent(entry) for entry in clouds),
+        probabilities=tuple(cloud.source for cloud in chances),
         acquisitions=tuple(filter(None, (acquisition_of(f, "S2") for f in used))),
         files=tuple(file.place for file in used),
     )
@@ -130,12 +145,31 @@ def _entries(file: RasterFile, order: tuple[str, ...] | None) -> list[_Found]:
         usual = {len(L2A_ORDER): L2A_ORDER, len(L1C_ORDER): L1C_ORDER}
         named = list(usual.get(file.count, ()))
     product = _product(file.place)
-    return [_Found(product, band, file, i) for i, band in enumerate(named, 1) if band is not None]
+    return _single(
+        [_Found(product, band, file, i) for i, band in enumerate(named, 1) if band is not None]
+    )
+
+
+def _single(entries: list[_Found]) -> list[_Found]:
+    """A file's entries, one an optical band. Raises MissingBands for more: they aren't one date."""
+    for band in WANTED:
+        same = [entry for entry in entries if entry.band == band]
+        if len(same) > 1:
+            file = same[0].file
+            names = ", ".join(file.names[e.index - 1] or f"band {e.index}" for e in same)
+            raise MissingBands(
+                f"{file.place.name} holds {len(same)} bands of {band} ({names}), as of several "
+                "dates in one stack; one is needed. Cut the stack, e.g. with gdal_translate -b, "
+                "or name its bands with --s2-bands."
+            )
+    return entries
 
 
 def _product(place: Place) -> str:
     """What the files of one product have in common: folder, and name without band and metres."""
     folder = place.path.parent
+    if folder.name in FOLDERS:  # R10m beside R20m: the same product
+        folder = folder.parent
     safes = [parent for parent in place.path.parents if parent.suffix.upper() == ".SAFE"]
     stem = METRES.sub("", TOKEN.sub("", place.stem)).strip("_-. ")
     return f"{safes[0] if safes else folder}/{stem}"
@@ -180,13 +214,22 @@ def _placed(entry: _Found) -> Decision:
     return Decision("s2", entry.band, found, f"band {entry.index} is {meaning}")
 
 
-def _percent(entry: _Found) -> BandSource:
-    """A cloud-probability layer in per cent; as a share (0 to 1) or per cent, says its maximum."""
-    plain = entry.file.source(entry.index, "class")
-    values = sample(plain)
-    share = values.size > 0 and entry.file.dtypes[entry.index - 1].startswith("float")
-    scale = 100.0 if share and float(values.max()) <= 1.0 else 1.0
-    return entry.file.source(entry.index, "class", scale)
+def _percent(entry: _Found) -> _Chance:
+    """A cloud-probability layer in per cent, by its numbers and its name."""
+    file, index = entry.file, entry.index
+    name = file.names[index - 1] or file.place.stem
+    whole = not file.dtypes[index - 1].startswith("float")
+    scale, found, sure = probability_scale(sample(file.source(index, "class")), whole, name)
+    decided = f"per cent = stored × {scale:.4g}"
+    doubt = (
+        f"{file.place.name}: it isn't certain whether cloud probability is stored as a share or "
+        f"in per cent ({found}); per cent was supposed. If that is wrong, multiply it by 100."
+    )
+    return _Chance(
+        file.source(index, "class", scale),
+        Decision("s2", f"{entry.band} scale", f"{file.place.name}: {found}", decided),
+        None if sure else doubt,
+    )
 
 
 def _is_level_1c(file: RasterFile, found: Sequence[_Found]) -> bool:

@@ -29,16 +29,19 @@ COLUMNS: Final = {
 
 
 def candidates(found: Found, number: int) -> Choice:
-    """Warnings and tables of a search; what is chosen in them."""
-    for warning in found.warnings:
-        theme.warning(in_page_words(warning))
+    """Tables of a search, and the warnings of what is chosen in them."""
+    above = st.container()
     st.caption("The ticked row of each table will be loaded; untick it to go without.")
     optical = [_optical_row(candidate) for candidate in found.optical]
     _pick("optical", "Sentinel-2, after the event", optical, number)
     for name, words in (("desc", "descending"), ("asc", "ascending")):
         pairs = [_radar_row(pair) for pair in found.radar["desc" if name == "desc" else "asc"]]
         _pick(name, f"Sentinel-1 {words}, before and after", pairs, number)
-    return found.choice(**state.ranks())
+    choice = found.choice(**state.ranks())
+    with above:
+        for warning in choice.warnings:
+            theme.warning(in_page_words(warning))
+    return choice
 
 
 def load(found: Found, choice: Choice) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,10 +26,13 @@ from rasterio.windows import Window as Box
 from landslide_core.bands import PIXEL
 from landslide_core.errors import CannotWrite, GridMismatch, UnreadableRaster
 from landslide_core.grid import Grid, Window
-from landslide_core.places import place_of
+from landslide_core.opening import gdal_options
+from landslide_core.pixels import BandSource
+from landslide_core.places import stamp
+from landslide_core.readers.bombs import bytes_held, refuse_bomb
 from landslide_core.readers.ground.annotation import Annotation, read_annotation, read_manifest
 from landslide_core.readers.ground.geometry import RadarGeometry, sight
-from landslide_core.readers.ground.heights import open_terrain
+from landslide_core.readers.ground.heights import geoid, terrain_of
 from landslide_core.readers.ground.image import BLOCK, Image, blocks, geocoded
 from landslide_core.readers.ground.product import Product, product_in
 from landslide_core.readers.ground.report import Counts, Facts, decisions, tags, warnings_of
@@ -54,13 +57,15 @@ class Geocoded:
 
 
 def geocoded_path(
-    folder: Path, safe: Path, polarisation: str, grid: Grid | None, dem: tuple[str, ...] = ()
+    folder: Path, safe: Path, polarisation: str, grid: Grid | None, dem: tuple[BandSource, ...] = ()
 ) -> Path:
     """Where a product's geocoded file is kept: another name for other files, grid or method."""
     product = _product(safe)
     files = [product.holder] if product.inside else _files(product, polarisation)
     frame = (grid.crs, tuple(grid.transform), grid.shape) if grid else None
-    said = (METHOD, _identities(files), polarisation, frame, dem, _identities(_on_disk(dem)))
+    heights = [(one.path, stamp(one.path), one.index, one.scale, one.offset) for one in dem]
+    raised = bool(dem) and geoid() is not None
+    said = (METHOD, _identities(files), polarisation, frame, heights, raised)
     digest = hashlib.sha256(repr(said).encode()).hexdigest()[:16]
     return folder / f"{product.name}_{polarisation.upper()}_{digest}.tif"
 
@@ -69,14 +74,14 @@ def geocode(
     safe: Path,
     polarisation: str,
     grid: Grid | None,
-    dem: tuple[str, ...],
+    dem: tuple[BandSource, ...],
     out: Path,
     progress: Progress = lambda stage, done, total: None,
 ) -> Geocoded:
     """Write "vv" or "vh" of a GRD SAFE (folder or zip) as a GeoTIFF; a file already there is kept.
 
     Linear power, float32, NaN = no data, on the scene's grid or on a 10 m UTM grid around the
-    image. With DEMs (names that GDAL opens) terrain is where it belongs. Raises UnreadableRaster,
+    image. With DEMs (in metres) terrain is where it belongs. Raises UnreadableRaster,
     MissingCRS, MissingBands, GridMismatch, CannotWrite.
     """
     if kept := _kept(out):
@@ -96,11 +101,12 @@ def geocode(
     noise = read_noise(product, channel.noise) if channel.noise else None
     calibration = read_calibration(product, channel.calibration)
     orbit, version = read_manifest(product)
+    opened = product.place(channel.measurement).opened
     with (
-        rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_NUM_THREADS="1"),
+        rasterio.Env(**{**gdal_options([opened]), "GDAL_CACHEMAX": CACHE}),
         _measurement(product, channel.measurement, annotation) as file,
-        open_terrain(dem, grid) as terrain,
     ):
+        terrain = terrain_of(dem, grid)
         image = Image(file, geometry, calibration, noise)
         facts = Facts(product, polarisation, image, grid, terrain, misfit, orbit, version)
         with _beside(out) as partial:
@@ -136,13 +142,15 @@ def _measurement(product: Product, file: str, annotation: Annotation) -> Iterato
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # its place is computed
-            measurement = rasterio.open(place.opened)
+            # No other format: some name further files, or addresses.
+            measurement = rasterio.open(place.opened, driver="GTiff")
     except (RasterioError, OSError) as error:
         raise UnreadableRaster(
             f"{place} cannot be read ({error}); a complete measurement is needed. Download the "
             "product again."
         ) from error
     with measurement:
+        refuse_bomb(measurement, str(place), bytes_held(measurement))
         found = (measurement.height, measurement.width, *measurement.dtypes)
         if found != (annotation.lines, annotation.pixels, "uint16"):
             raise UnreadableRaster(
@@ -212,14 +220,21 @@ def _beside(out: Path) -> Iterator[Path]:
     partial = out.with_name(f".{out.stem}.{os.getpid()}.tif")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"{out.parent} cannot be written ({error.strerror}); geocoded radar is kept there. Set "
+            "LANDSLIDE_CACHE to a folder of your own."
+        ) from error
+    try:
         yield partial
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _kept(out: Path) -> Geocoded | None:
     """What an earlier call wrote; None where nothing whole is there."""
-    if not out.is_file():
+    if not os.path.isfile(out):  # never raises, also where nothing may be looked at
         return None
     try:
         with rasterio.open(out) as file:
@@ -240,11 +255,6 @@ def _files(product: Product, polarisation: str) -> list[Path]:
     """The files of a polarisation in a folder."""
     names = astuple(product.channel(polarisation))
     return [product.holder / name for name in names if name]
-
-
-def _on_disk(opened: tuple[str, ...]) -> list[Path]:
-    files = [place_of(name).file for name in opened]
-    return [file for file in files if file]
 
 
 def _identities(files: list[Path]) -> list[tuple[str, int, int]]:

@@ -1,5 +1,6 @@
 """Recognise a Sentinel-1 SAFE, folder or zip, and find the files of a polarisation in it."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -104,7 +105,7 @@ def product_in(path: Path) -> Product | None:
 
     Raises UnreadableRaster for several products, or for measurements without annotation.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # never raises
         inside, names = False, _below(path)
     elif archives.is_archive(path):
         inside, names = True, list(archives.members(path))

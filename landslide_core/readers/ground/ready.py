@@ -7,6 +7,7 @@ from pathlib import Path
 
 from landslide_core.bands import POLARISATIONS
 from landslide_core.grid import Grid
+from landslide_core.pixels import BandSource
 from landslide_core.places import Given, Place, is_address
 from landslide_core.readers.ground.geocode import Geocoded, Progress, geocode, geocoded_path
 from landslide_core.readers.ground.product import Product, product_in
@@ -17,7 +18,7 @@ class Frame:
     """Where and how products in ground range are geocoded."""
 
     grid: Grid | None = None  # the scene's; None: one around the product
-    dem: tuple[str, ...] = ()  # as GDAL opens them
+    dem: tuple[BandSource, ...] = ()  # metres
 
 
 def split(paths: Sequence[Given]) -> tuple[list[Product], list[Given]]:

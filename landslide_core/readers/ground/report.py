@@ -133,13 +133,14 @@ def _heights(facts: Facts, counts: Counts) -> str:
 
 def _without_dem(facts: Facts, counts: Counts) -> str:
     """The warning for pixels without a height of their own."""
-    what = "without a DEM"
+    what, remedy = "without a DEM", "Give --dem."
     if facts.terrain.dems:
-        share = 100 * (1 - counts.with_dem / counts.valid)
-        what = f"the DEM leaves out {share:.2g} % of the pixels, which were geocoded without one"
+        share = 1 - counts.with_dem / counts.valid
+        what = f"the DEM leaves out {share:.1%} of the pixels, which were geocoded without one"
+        remedy = "Give a DEM of the whole scene."
     return (
         f"{facts.product.name}: {what}; terrain 1,000 m above the product's coarse heights lies "
-        f"about {round(1000 * _per_metre(facts), -1):,.0f} m too near to the sensor. Give --dem."
+        f"about {round(1000 * _per_metre(facts), -1):,.0f} m too near to the sensor. {remedy}"
     )
 
 
