@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from pages.parts.tiles import routes
+from pages.parts.routes import routes
 
 app = st.App("pages/navigation.py", routes=routes(st.get_option("server.baseUrlPath")))

@@ -1,6 +1,9 @@
 """Synthetic patches, their table, a small scene on disk, and a bundle fitted in the session."""
 
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from tiny import write_tiny_run
 
 from landslide_core import cli
 from landslide_core.bands import RADAR_ROLES
@@ -18,6 +22,7 @@ from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS
 from landslide_core.features import features_from_table, filter_features
 from landslide_core.folder import Run
+from landslide_core.launch import start_worker
 from landslide_core.network import NetworkOptions
 from landslide_core.plan import RunOptions
 from landslide_core.prefilter import Prefilter
@@ -32,6 +37,7 @@ from landslide_core.training.options import FilterOptions, TrainOptions
 from landslide_core.training.prefilter import fit_prefilter
 from landslide_core.training.ship import band_quantiles
 from landslide_core.training.surrogate import statistics_of
+from pages.parts import jobs, state
 
 TINY = NetworkOptions(
     stem=4, branch=4, trunk=(8, 8, 8), pyramid=8, hidden=8, dropout=0.0, voices=2, voice=16
@@ -247,3 +253,53 @@ def landslide(monkeypatch, capsys):
         return ended.value.code or 0, told.out, told.err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A real run of a small simulated scene with an unfitted bundle."""
+    return write_tiny_run(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Queues for which a worker was wanted; none is started."""
+    wanted: list[Path] = []
+    monkeypatch.setattr(jobs, "start_worker", lambda folder, device: wanted.append(folder))
+    monkeypatch.setattr("landslide_core.jobs.STALE", 3600.0)  # s that a claimed job's worker lives
+    return wanted
+
+
+@pytest.fixture
+def real_workers(workers: list[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Workers are started; they end with the test."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(folder: Path, device: str) -> None:
+        workers.append(folder)
+        if process := start_worker(folder, device):
+            begun.append(process)
+
+    monkeypatch.setattr(jobs, "start_worker", start)
+    yield
+    for process in begun:
+        process.kill()
+        process.wait(20)
+
+
+@pytest.fixture
+def home(made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: list[Path]) -> Path:
+    """A server with the small scene as its sample and its data, a bundle, and no runs."""
+    base = made.folder.parents[1]
+    monkeypatch.setattr(state, "SAMPLE", base / "scene")
+    monkeypatch.setenv("LANDSLIDE_DATA", str(base / "scene"))
+    monkeypatch.setenv("LANDSLIDE_MODELS", str(base / "models"))
+    monkeypatch.setenv("LANDSLIDE_RUNS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def with_run(home: Path, made: Run) -> Path:
+    """The same server with one run."""
+    shutil.copytree(made.folder, home / "tiny")
+    return home

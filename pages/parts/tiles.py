@@ -20,8 +20,7 @@ ROOT: Final = "../.."
 
 
 def routes(base: str = "") -> list[BaseRoute]:
-    """The routes, under `server.baseUrlPath`."""
-    base = f"/{base.strip('/')}" if base.strip("/") else ""
+    """The routes, under a base path such as "/slides"."""
     return [
         Mount(f"{base}/leaflet", StaticFiles(directory=LEAFLET)),
         Mount(f"{base}/leaflet-draw", StaticFiles(directory=DRAW)),
