@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from landslide_core.backend_graph import folded, parts, picture_graph
+from landslide_core.backend_graph import OUTPUTS, folded, parts, picture_graph
 from landslide_core.ensemble import Member
 from landslide_core.errors import NoDevice
 from landslide_core.network import Picture
 
 Floats = NDArray[np.float32]
+Seen = tuple[Floats, Floats]  # log-odds (rows,), and of each cell of the heat map (rows, 1024)
 Say = Callable[[str], None]
 
 _PACKAGES: Final = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
@@ -32,8 +33,8 @@ class Engine(Protocol):
     def rows(self) -> int:
         """Tiles a call."""
 
-    def run(self, member: int, tiles: Tensor) -> Floats:
-        """A member's picture, log-odds (rows,), of held tiles (rows, 13, 64, 64)."""
+    def run(self, member: int, tiles: Tensor) -> Seen:
+        """What a member's picture says of held tiles (rows, 13, 64, 64)."""
 
 
 def installed(engine: str) -> bool:
@@ -61,10 +62,10 @@ class TorchEngine:
         self.rows = self.limit = _TORCH_ROWS if device.type == "cpu" else _CUDA_ROWS
         self.pictures = [_fold(member.network.picture).to(device) for member in members]
 
-    def run(self, member: int, tiles: Tensor) -> Floats:
+    def run(self, member: int, tiles: Tensor) -> Seen:
         if self.device.type == "cpu":
             return self._on_device(member, tiles)
-        found: list[Floats] = []
+        found: list[Seen] = []
         start = 0
         while start < len(tiles):
             try:
@@ -72,14 +73,15 @@ class TorchEngine:
             except torch.cuda.OutOfMemoryError:
                 self._retreat()
                 continue
-            start += len(found[-1])
-        return np.concatenate(found)
+            start += len(found[-1][0])
+        odds, heat = zip(*found, strict=True)
+        return np.concatenate(odds), np.concatenate(heat)
 
-    def _on_device(self, member: int, tiles: Tensor) -> Floats:
+    def _on_device(self, member: int, tiles: Tensor) -> Seen:
         seen = tiles.to(self.device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=self._mixed):
-            odds = self.pictures[member](seen)[0]
-        return np.asarray(odds.float().cpu().numpy())
+            odds, heat = self.pictures[member](seen)
+        return odds.float().cpu().numpy(), heat.flatten(1).float().cpu().numpy()
 
     @property
     def _mixed(self) -> bool:
@@ -117,9 +119,9 @@ class OnnxEngine:
             for member in members
         ]
 
-    def run(self, member: int, tiles: Tensor) -> Floats:
-        found = self.sessions[member].run(None, parts(tiles))[0]
-        return np.asarray(found[:, 0])
+    def run(self, member: int, tiles: Tensor) -> Seen:
+        odds, heat = self.sessions[member].run(OUTPUTS, parts(tiles))
+        return odds[:, 0], heat
 
 
 class OpenvinoEngine:
@@ -139,9 +141,10 @@ class OpenvinoEngine:
             model = core.read_model(picture_graph(member.network.picture, self.rows))
             self.requests.append(core.compile_model(model, "CPU", settings).create_infer_request())
 
-    def run(self, member: int, tiles: Tensor) -> Floats:
+    def run(self, member: int, tiles: Tensor) -> Seen:
         found = self.requests[member].infer(parts(tiles))
-        return np.array(next(iter(found.values()))[:, 0])
+        odds, heat = (np.array(found[name]) for name in OUTPUTS)  # copies: the next run's place
+        return odds[:, 0], heat
 
 
 def _fold(picture: Picture) -> Picture:

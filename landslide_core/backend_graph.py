@@ -24,25 +24,28 @@ _OPSET: Final = 18
 _IR_VERSION: Final = 8
 _BLOCK: Final = 16  # channels that runtimes compute together; others are laid out anew each time
 INPUTS: Final = ("optical", "descending", "ascending")  # in the order of BRANCHES
-OUTPUT: Final = "log_odds"
+OUTPUTS: Final = ("log_odds", "heat")
 
 
 def picture_graph(picture: Picture, rows: int) -> bytes:
-    """The picture's log-odds (rows, 1) of what its branches see, as a serialised model.
+    """The picture's log-odds (rows, 1) and heat map (rows, 1024) as a serialised model.
 
-    Inputs (rows, ·, 64, 64) as `parts` gives them.
+    Inputs (rows, ·, 64, 64) as `parts` gives them; both outputs are in log-odds.
     """
     from onnx import TensorProto, helper
 
     sheet = _Sheet(rows)
-    sheet.name(_answer(sheet, picture), OUTPUT)
+    sheet.name(_answer(sheet, picture), OUTPUTS[0])
     seen = (s.stop - s.start for s in BRANCHES)
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, (rows, width, TILE, TILE))
         for name, width in zip(INPUTS, seen, strict=True)
     ]
-    output = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, (rows, 1))
-    graph = helper.make_graph(sheet.nodes, "picture", inputs, [output], sheet.constants)
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, (rows, width))
+        for name, width in zip(OUTPUTS, (1, HEAT * HEAT), strict=True)
+    ]
+    graph = helper.make_graph(sheet.nodes, "picture", inputs, outputs, sheet.constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
     model.ir_version = _IR_VERSION
     content: bytes = model.SerializeToString(deterministic=True)
@@ -95,10 +98,11 @@ class _Sheet:
     def one(self, kind: str, *inputs: str, **attributes: Any) -> str:
         return self.put(kind, *inputs, **attributes)[0]
 
-    def name(self, value: str, name: str) -> None:
+    def name(self, value: str, name: str) -> str:
         """Give the last node's only output another name."""
         assert list(self.nodes[-1].output) == [value]
         self.nodes[-1].output[0] = name
+        return name
 
     def conv(self, x: str, conv: nn.Module) -> str:
         assert isinstance(conv, nn.Conv2d)
@@ -135,7 +139,7 @@ def _answer(sheet: _Sheet, picture: Picture) -> str:
     for stage in picture.trunk:
         levels.append(sheet.block(levels[-1], stage))
     fused, pooled = _pyramid(sheet, picture, levels)
-    cells = sheet.flat(sheet.conv(fused, picture.heat), HEAT * HEAT)
+    cells = sheet.name(sheet.flat(sheet.conv(fused, picture.heat), HEAT * HEAT), OUTPUTS[1])
     most = sheet.constant(np.array([HOTTEST]))
     hottest = sheet.put("TopK", cells, most, outputs=2, axis=1, sorted=0)[0]
     axis = sheet.constant(np.array([1]))

@@ -26,7 +26,7 @@ from landslide_core.backend_engines import (
 )
 from landslide_core.backend_graph import hold
 from landslide_core.bands import CHANNELS, TILE
-from landslide_core.ensemble import Member, view
+from landslide_core.ensemble import UPRIGHT, Member, view
 from landslide_core.errors import NoDevice
 from landslide_core.moments import COUNT, moments
 
@@ -85,20 +85,34 @@ class Backend:
                 found[start : start + len(part), m] = voices(*known)[: len(part)].cpu().numpy()
         return found
 
-    def picture(self, inputs: Floats, members: Sequence[int], views: Sequence[int]) -> Floats:
-        """What members add for what they see in views, log-odds (n, members, views)."""
-        cells = [(i, v) for i in range(len(inputs)) for v in views]
-        found = np.empty((len(cells), len(members)), np.float32)
-        starts = range(0, len(cells), self._engine.rows)
+    def picture(
+        self,
+        inputs: Floats,
+        members: Sequence[int],
+        views: Sequence[int],
+        heat: Floats | None = None,
+    ) -> Floats:
+        """What members add for what they see in views, log-odds (n, members, views).
+
+        `heat` (n, 32, 32) takes up the members' mean of each cell's probability in the upright
+        view, which must be among the views.
+        """
+        looks = [(i, v) for i in range(len(inputs)) for v in views]
+        found = np.empty((len(looks), len(members)), np.float32)
+        starts = range(0, len(looks), self._engine.rows)
+        if heat is not None:
+            heat[:] = 0
 
         def look(start: int) -> None:
-            part = cells[start : start + self._engine.rows]
+            part = looks[start : start + self._engine.rows]
             tiles = torch.zeros(self._engine.rows, len(CHANNELS), TILE, TILE)
             for row, (i, v) in enumerate(part):
                 tiles[row] = hold(view(torch.tensor(inputs[i]), v))
             for column, member in enumerate(members):
-                answer = self._engine.run(member, tiles)
-                found[start : start + len(part), column] = answer[: len(part)]
+                odds, cells = self._engine.run(member, tiles)
+                found[start : start + len(part), column] = odds[: len(part)]
+                if heat is not None:
+                    _add_heat(heat, part, cells, len(members))
 
         if self.threads > 1:
             with ThreadPoolExecutor(self.threads) as pool:
@@ -111,6 +125,13 @@ class Backend:
 
     def _tensor(self, tile: Floats) -> Tensor:
         return torch.tensor(tile, device=self._device)
+
+
+def _add_heat(heat: Floats, part: Sequence[tuple[int, int]], cells: Floats, members: int) -> None:
+    """Add one member's share of the mean of upright views; each tile has one caller."""
+    for row, (tile, seen) in enumerate(part):
+        if seen == UPRIGHT:
+            heat[tile] += (1 / (1 + np.exp(-cells[row])) / members).reshape(heat.shape[1:])
 
 
 def make_backend(

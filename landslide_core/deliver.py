@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from landslide_core.bundle import CARD_TEXT, manifest_of
 from landslide_core.errors import BundleNotFound, CannotWrite, RunDamaged
-from landslide_core.folder import FILES, RECORD, Run
+from landslide_core.folder import RECORD, Run
 from landslide_core.fresh import fresh
 from landslide_core.report import write_reports
 from landslide_core.stac_item import ASSETS, stac_item, write_item, write_stac
@@ -50,7 +50,7 @@ def export_run(run: Run, form: str, out: Path, alarms_only: bool = False) -> Pat
 def _write_zip(run: Run, out: Path, alarms_only: bool) -> None:
     """Make all files in a folder beside `out`, then pack them; the same run, the same bytes."""
     with TemporaryDirectory(prefix=".partial-", dir=out.parent) as made:
-        files = {name: run.folder / name for name in (*FILES, RECORD)}
+        files = {name: run.folder / name for name in (*run.files, RECORD)}
         for form, write in _VECTORS.items():
             path = Path(made) / f"tiles.{form}"
             write(run, path, alarms_only)

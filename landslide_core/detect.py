@@ -18,6 +18,7 @@ from landslide_core.drift import BINS, placed
 from landslide_core.ensemble import VIEWS, Ballot, cast_votes
 from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling, Window
+from landslide_core.network import HEAT
 from landslide_core.preprocess import bright, model_input
 from landslide_core.rounds import Stakes
 from landslide_core.scene import Scene, grown
@@ -30,6 +31,7 @@ Ask = Callable[[Floats, Stakes], Ballot]  # model inputs of tiles, what is at st
 VERDICTS: Final = ("no_data", "filtered_out", "stable", "uncertain", "landslide")
 NO_DATA, FILTERED_OUT, STABLE, UNCERTAIN, LANDSLIDE = range(5)
 
+HEAT_STEP: Final = 1 / 254  # probability between two codes of a heat map
 LEAST_VALID: Final = 0.5  # share of a tile's pixels with any band, under which it is no_data
 
 
@@ -49,6 +51,7 @@ class Judgement:
     votes_cast: NDArray[np.uint8]  # (N,)
     slope: Floats  # (N,) degrees, of the steepest hundredth; NaN where no DEM tells
     placed: NDArray[np.uint8]  # (N, 12, BINS) sampled pixels among the training's, of tiles judged
+    heat: NDArray[np.uint8]  # (N, 32, 32) where in it, by `heat_codes`; 0: not voted on
 
     @staticmethod
     def room_for(count: int, members: int) -> "Judgement":
@@ -69,6 +72,7 @@ class Judgement:
             votes_cast=np.zeros(count, np.uint8),
             slope=slope,
             placed=np.zeros((count, len(BANDS), BINS), np.uint8),
+            heat=np.zeros((count, HEAT, HEAT), np.uint8),
         )
 
     def put(self, start: int, part: "Judgement") -> None:
@@ -167,6 +171,8 @@ def _judge_known(
         ballot = ask(inputs[~dropped], stakes)
     judged.votes[kept], judged.votes_cast[kept] = ballot.votes, ballot.cast
     judged.spread[kept], judged.agreement[kept] = ballot.spread, ballot.agreement
+    if ballot.heat is not None:
+        judged.heat[kept] = heat_codes(ballot.heat)
     for name in dict.fromkeys(names):
         rows = np.flatnonzero(np.array(names) == name)
         calibration, here = bundle.calibration_of(name), kept[rows]
@@ -178,6 +184,11 @@ def _judge_known(
             [LANDSLIDE, STABLE],
             UNCERTAIN,
         )
+
+
+def heat_codes(heat: Floats) -> NDArray[np.uint8]:
+    """Probabilities 0..1 as 1..255, in steps of HEAT_STEP; 0 is left for what is not known."""
+    return np.asarray(np.rint(heat / HEAT_STEP) + 1, np.uint8)
 
 
 def read_block(scene: Scene, window: Window) -> tuple[Floats, Flags]:

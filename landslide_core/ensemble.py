@@ -18,6 +18,7 @@ Floats = NDArray[np.float32]
 VIEWS: Final = tuple(
     f"{mirror}{turn}°" for mirror in ("", "mirrored ") for turn in (0, 90, 180, 270)
 )
+UPRIGHT: Final = 0  # the view that is the tile itself
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Ballot:
     votes: Floats  # (N, members, 8), each 0..1; NaN where none was cast
     log_odds: Floats  # (N,) mean over the votes cast: as many of every member
     thresholds: Floats  # (members,)
+    heat: Floats | None = None  # (N, 32, 32) members' mean for each cell; None: not asked for
 
     @property
     def cast(self) -> NDArray[np.uint8]:

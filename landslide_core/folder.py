@@ -20,7 +20,10 @@ from landslide_core.readers.given import SceneInputs, inputs_from
 RECORD: Final = "run.json"
 PARTS: Final = "parts"
 BEGINNING: Final = ".plan.json."  # begins the name of a plan being written
-FILES: Final = ("tiles.parquet", "tiles.gpkg", "probability.tif", "spread.tif", "verdict.tif")
+FILES: Final = (
+    *("tiles.parquet", "tiles.gpkg"),
+    *("probability.tif", "spread.tif", "verdict.tif", "localisation.tif"),
+)
 OUTPUTS: Final = (*FILES, RECORD)
 _RECORD: Final = (
     *("created", "simulated", "inputs", "given", "grid", "stride", "decisions", "warnings"),
@@ -44,6 +47,11 @@ class Run:
             raise RunDamaged(
                 f"{self.folder}/tiles.parquet does not read ({error}). Run the detection again."
             ) from error
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its results beside the record; an earlier version wrote fewer."""
+        return tuple(name for name in FILES if name in self.meta["sha256"])
 
     @property
     def bundle_path(self) -> Path:
@@ -80,22 +88,28 @@ def open_run(folder: Path) -> Run:
         raise RunDamaged(
             f"{folder} is begun and not finished. Go on with it: `landslide resume {folder}`."
         )
-    absent = [name for name in OUTPUTS if not (folder / name).is_file()]
-    if absent:
-        raise RunDamaged(
-            f"{folder} is no finished run: {', '.join(absent)} missing. Make it whole again with "
-            f"`landslide resume {folder}`."
-        )
     try:
         meta = json.loads((folder / RECORD).read_text())
         lacking = [key for key in _RECORD if key not in meta]
+    except FileNotFoundError as error:
+        raise _unfinished(folder, [RECORD]) from error
     except (ValueError, TypeError) as error:
         raise RunDamaged(
             f"{folder}/run.json does not read ({error}). Run the detection again."
         ) from error
     if lacking:
         raise RunDamaged(f"{folder}/run.json lacks {', '.join(lacking)}. Run the detection again.")
-    return Run(folder, meta)
+    run = Run(folder, meta)
+    if absent := [name for name in run.files if not (folder / name).is_file()]:
+        raise _unfinished(folder, absent)
+    return run
+
+
+def _unfinished(folder: Path, absent: list[str]) -> RunDamaged:
+    return RunDamaged(
+        f"{folder} is no finished run: {', '.join(absent)} missing. Make it whole again with "
+        f"`landslide resume {folder}`."
+    )
 
 
 def list_runs(folder: Path) -> list[Path]:

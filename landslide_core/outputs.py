@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +13,17 @@ import numpy as np
 import pyogrio
 import rasterio
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.windows import Window as RasterWindow
 from rio_cogeo.cogeo import cog_translate
 from rio_cogeo.profiles import cog_profiles
 
-from landslide_core.detect import NO_DATA, VERDICTS, Detections, Judgement
+from landslide_core.detect import HEAT_STEP, NO_DATA, VERDICTS, Detections, Judgement
 from landslide_core.errors import CannotWrite
-from landslide_core.grid import Grid
+from landslide_core.grid import Grid, Tiling
+from landslide_core.network import CELL, HEAT
 from landslide_core.opening import GDAL_OPTIONS
 from landslide_core.slope import alarms
 
@@ -113,7 +117,10 @@ def write_tiles(tiles: geopandas.GeoDataFrame, folder: Path) -> list[Path]:
 
 
 def write_rasters(grid: Grid, detections: Detections, folder: Path) -> list[Path]:
-    """Write probability.tif, spread.tif and verdict.tif as COGs on the scene's grid."""
+    """Write probability.tif, spread.tif, verdict.tif and localisation.tif as COGs.
+
+    They lie on the scene's grid; localisation has a cell for 2×2 of its pixels.
+    """
     tiles, tiling = detections.tiles, detections.tiling
     seen = tiles.verdict != NO_DATA
     # Floats first: −1, which any verdict outranks, would wrap to 255 among the codes' uint8.
@@ -124,41 +131,81 @@ def write_rasters(grid: Grid, detections: Detections, folder: Path) -> list[Path
         ("spread", tiling.cells(tiles.spread, "mean"), np.nan),
         ("verdict", np.where(verdict < 0, VERDICT_NO_DATA, verdict).astype(np.uint8), 255),
     )
-    return [_write_cog(folder / f"{n}.tif", grid, tiling.stride, c, nd) for n, c, nd in layers]
+    rasters = [
+        _Raster(folder / f"{name}.tif", grid.geobox, values, tiling.stride, nodata)
+        for name, values, nodata in layers
+    ]
+    where = localisation(tiling, tiles.heat)
+    fine = GeoBox(where.shape, grid.transform @ Affine.scale(CELL), grid.geobox.crs)
+    rasters.append(_Raster(folder / "localisation.tif", fine, where, 1, 0))
+    return [_write_cog(raster) for raster in rasters]
 
 
-def _write_cog(path: Path, grid: Grid, stride: int, cells: NDArray[Any], nodata: float) -> Path:
+def localisation(tiling: Tiling, heat: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Tiles' heat maps (N, 32, 32) in their places, cut at the grid's edge: (rows, columns).
+
+    Where tiles overlap, the mean of those that were voted on; 0 where none was.
+    """
+    step = tiling.stride // CELL
+    size = -(-tiling.height // CELL), -(-tiling.width // CELL)
+    total, count = np.zeros(size, np.uint16), np.zeros(size, np.uint8)
+    for tile in np.flatnonzero(heat.any(axis=(1, 2))):
+        row, col = (step * at for at in divmod(int(tile), tiling.cols))
+        here = total[row : row + HEAT, col : col + HEAT]
+        here += heat[tile, : here.shape[0], : here.shape[1]]
+        count[row : row + HEAT, col : col + HEAT] += 1
+    half = count // 2  # rounds to the nearest code
+    return np.asarray((total + half) // np.maximum(count, 1), np.uint8)
+
+
+@dataclass(frozen=True)
+class _Raster:
+    """One result on its way into a file."""
+
+    path: Path
+    geobox: GeoBox
+    cells: NDArray[Any]  # (rows, columns), each a square of `side` pixels
+    side: int
+    nodata: float
+
+
+def _write_cog(result: _Raster) -> Path:
     """Blow cells up to pixels strip by strip, then turn the file into a COG."""
+    path = result.path
     plain = path.with_suffix(".plain.tif")
+    height, width = (int(side) for side in result.geobox.shape)
     profile = {
         "driver": "GTiff",
-        "height": grid.height,
-        "width": grid.width,
+        "height": height,
+        "width": width,
         "count": 1,
-        "dtype": cells.dtype.name,
-        "crs": grid.crs,
-        "transform": grid.transform,
-        "nodata": nodata,
+        "dtype": result.cells.dtype.name,
+        "crs": str(result.geobox.crs),
+        "transform": result.geobox.transform,
+        "nodata": result.nodata,
         "tiled": True,
         "blockxsize": 512,
         "blockysize": 512,
         "compress": "deflate",
     }
     with rasterio.Env(**GDAL_OPTIONS), rasterio.open(plain, "w", **profile) as raster:
-        for top in range(0, grid.height, 512):
-            rows = np.arange(top, min(top + 512, grid.height))
-            pixels = cells[rows // stride][:, np.arange(grid.width) // stride]
-            raster.write(pixels, 1, window=RasterWindow(0, top, grid.width, len(rows)))
+        for top in range(0, height, 512):
+            rows = np.arange(top, min(top + 512, height))
+            pixels = result.cells[rows // result.side][:, np.arange(width) // result.side]
+            raster.write(pixels, 1, window=RasterWindow(0, top, width, len(rows)))
         raster.set_band_description(1, path.stem)
         if path.stem == "verdict":
             raster.write_colormap(1, _colormap())
             raster.update_tags(**{f"verdict_{i}": name for i, name in enumerate(VERDICTS)})
+        if path.stem == "localisation":  # codes 1 to 255 are probabilities 0 to 1
+            raster.scales, raster.offsets = (HEAT_STEP,), (-HEAT_STEP,)
     with rasterio.Env(**GDAL_OPTIONS):  # a bounded block cache, here too
         cog_translate(
             plain,
             path,
             {**cog_profiles.get("deflate"), "blockxsize": 512, "blockysize": 512},
-            overview_resampling="nearest",  # values are constant over a tile: nothing to average
+            # Other results are constant over a tile: nothing to average.
+            overview_resampling="average" if path.stem == "localisation" else "nearest",
             in_memory=False,
             quiet=True,
             forward_band_tags=True,

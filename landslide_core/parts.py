@@ -88,7 +88,12 @@ class PartStore:
             np.savez_compressed(file, allow_pickle=False, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        marker = {"tiles": len(part), "sha256": sha256_of(beside), "bytes": beside.stat().st_size}
+        marker = {
+            "tiles": len(part),
+            "holds": list(arrays),
+            "sha256": sha256_of(beside),
+            "bytes": beside.stat().st_size,
+        }
         beside.replace(path)
         write_durably(self.folder / f"{part.name}.json", json.dumps(marker))
 
@@ -101,6 +106,8 @@ class PartStore:
             said = json.loads(marker.read_text())
             if said["tiles"] != len(part):
                 return "of another plan"
+            if said.get("holds") != [field.name for field in fields(Judgement)]:
+                return "of an earlier version"
             if not path.is_file():
                 return "its tiles are missing"
             return None if sha256_of(path) == said["sha256"] else "its bytes have changed"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from landslide_core.backends import Backend
 from landslide_core.calibration import Calibration, log_odds
-from landslide_core.ensemble import VIEWS, Ballot, Member
+from landslide_core.ensemble import UPRIGHT, VIEWS, Ballot, Member
+from landslide_core.network import HEAT
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -78,11 +79,13 @@ def vote(
     """
     exact = backend.statistics(inputs)  # (N, members)
     picture = np.full((len(inputs), len(members), len(VIEWS)), np.nan, np.float32)
+    heat = np.zeros((len(inputs), HEAT, HEAT), np.float32)
     open_ = np.arange(len(inputs))
     seen = 0
     for views in rounds.views:
         new = ORDER[seen:views]
-        shown = backend.picture(inputs[open_], range(len(members)), new)
+        cells = heat if UPRIGHT in new else None  # the first round, when every tile is open
+        shown = backend.picture(inputs[open_], range(len(members)), new, cells)
         picture[open_[:, None], :, np.array(new)] = shown.transpose(0, 2, 1)
         seen = views
         looked = picture[open_][:, :, ORDER[:seen]].astype(np.float64)
@@ -95,6 +98,7 @@ def vote(
         votes=np.asarray(1 / (1 + np.exp(-odds)), np.float32),
         log_odds=np.asarray(np.nanmean(odds, axis=(1, 2), dtype=np.float64), np.float32),
         thresholds=np.array([member.threshold for member in members], np.float32),
+        heat=heat,
     )
 
 

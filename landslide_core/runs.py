@@ -49,7 +49,7 @@ from landslide_core.readers.inputs import open_scene
 from landslide_core.scene import Scene
 from landslide_core.slope import check_mask, mask_record
 
-_BYTES_PER_PIXEL: Final = 3  # what a run may take on disk, all files and the copies in the making
+_BYTES_PER_PIXEL: Final = 4  # what a run may take on disk, all files and the copies in the making
 _BYTES_BESIDE: Final = 20_000_000
 _BYTES_FULL: Final = 1_000_000  # free, under which a failed write is put down to a full disk
 

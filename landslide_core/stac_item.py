@@ -27,7 +27,7 @@ from pystac.extensions.raster import DataType
 
 from landslide_core.bands import BANDS, TILE
 from landslide_core.detect import VERDICTS
-from landslide_core.folder import FILES, RECORD, Run
+from landslide_core.folder import RECORD, Run
 from landslide_core.grid import lonlat
 from landslide_core.parts import sha256_of
 
@@ -42,6 +42,7 @@ ASSETS: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
     "tiles.csv": ("text/csv", ("data",), "Tiles as a table, by their middles"),
     "probability.tif": (pystac.MediaType.COG, ("data",), "Probability of a landslide"),
     "spread.tif": (pystac.MediaType.COG, ("data",), "Spread of the members' votes"),
+    "localisation.tif": (pystac.MediaType.COG, ("data",), "Where in the tiles: members' heat maps"),
     "verdict.tif": (
         *(pystac.MediaType.COG, ("data",)),
         f"Verdicts: {', '.join(f'{i} {name}' for i, name in enumerate(VERDICTS))}",
@@ -56,7 +57,8 @@ def write_stac(run: Run, out: Path) -> None:
     """Write a run's STAC item, which names the run's files from the folder of `out` on."""
     folder = out.absolute().parent
     files = {
-        name: (run.folder / name, _relative(run.folder / name, folder)) for name in (*FILES, RECORD)
+        name: (run.folder / name, _relative(run.folder / name, folder))
+        for name in (*run.files, RECORD)
     }
     item = stac_item(run, files, _relative(run.bundle_path, folder))
     write_item(item, out)

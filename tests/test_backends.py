@@ -7,7 +7,7 @@ import torch
 from landslide_core import backend_engines
 from landslide_core.backend_engines import installed
 from landslide_core.backends import BackendOptions, make_backend
-from landslide_core.ensemble import Member, cast_votes, view
+from landslide_core.ensemble import Member, cast_votes, heat_map, view
 from landslide_core.errors import NoDevice
 from landslide_core.network import LandslideFPN, NetworkOptions
 
@@ -102,6 +102,17 @@ def test_both_parts_add_up_and_only_the_picture_is_turned(name, members, inputs)
     assert not np.allclose(picture[:, :, 0], picture[:, :, 1])
 
 
+@pytest.mark.parametrize("name", ["torch", "onnx", "openvino"])
+def test_the_heat_map_is_the_members_mean_upright(name, members, inputs):
+    if not installed(name) and name != "torch":
+        pytest.skip(f"no {name}")
+    backend = make_backend(BackendOptions(name, threads=2), members, CPU)
+    heat = np.full((len(inputs), 32, 32), 7, np.float32)
+    with_heat = backend.picture(inputs, [0, 1], [0, 5], heat)
+    np.testing.assert_allclose(heat, heat_map(members, inputs, CPU), atol=1e-5)
+    np.testing.assert_array_equal(with_heat, backend.picture(inputs, [0, 1], [0, 5]))
+
+
 @pytest.mark.skipif(not installed("onnx"), reason="no onnx")
 def test_threads_change_nothing(members, inputs):
     one, two = (
@@ -164,4 +175,6 @@ def test_a_full_gpu_takes_fewer_tiles_then_the_cpu_does_it(members, inputs, odds
     again = engine.run(1, torch.tensor(inputs[:4]))
     assert asked[-1] == ("cpu", 4)
     assert heard[-1].endswith("going on with the CPU.")
-    np.testing.assert_allclose(again, found, atol=1e-6)
+    for late, early in zip(again, found, strict=True):
+        np.testing.assert_allclose(late, early, atol=1e-6)
+    assert [part.shape for part in again] == [(4,), (4, 1024)]

@@ -7,12 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from affine import Affine
 from conftest import ORIGIN, SIZE, UTM
 from rio_cogeo.cogeo import cog_validate
 
-from landslide_core.detect import VERDICTS, Judgement
+from landslide_core.detect import VERDICTS, Judgement, heat_codes
 from landslide_core.drift import BINS
-from landslide_core.outputs import VERDICT_NO_DATA, write_predictions
+from landslide_core.explain import explain_tile
+from landslide_core.grid import Tiling
+from landslide_core.network import HEAT
+from landslide_core.outputs import VERDICT_NO_DATA, localisation, write_predictions
 
 RASTERS = ("probability", "spread", "verdict")
 
@@ -45,6 +49,51 @@ def test_rasters_are_valid_cogs_on_the_scene_s_grid(any_run, name):
         assert file.descriptions == (name,)
         assert file.dtypes[0] == ("uint8" if name == "verdict" else "float32")
         assert file.nodata == 255 if name == "verdict" else np.isnan(file.nodata)
+
+
+def test_the_localisation_is_a_cog_of_cells_on_the_scene_s_grid(any_run):
+    path = any_run.folder / "localisation.tif"
+    assert cog_validate(path) == (True, [], [])
+    with rasterio.open(path) as file:
+        assert file.crs.to_string() == UTM
+        assert file.transform == ORIGIN @ Affine.scale(2)
+        assert file.shape == (SIZE[0] // 2, SIZE[1] // 2)
+        assert (file.dtypes[0], file.nodata) == ("uint8", 0)
+        code_of_one = (1 - file.offsets[0]) / file.scales[0]
+    assert code_of_one == pytest.approx(255)
+
+
+def test_the_localisation_is_the_members_heat_map_in_its_place(run):
+    voted = run.tiles[run.tiles["votes_cast"] > 0]
+    assert len(voted)
+    with rasterio.open(run.folder / "localisation.tif") as file:
+        codes, scale, offset = file.read(1), file.scales[0], file.offsets[0]
+    for tile in voted.itertuples():
+        row, col = 32 * tile.row, 32 * tile.col
+        found = codes[row : row + 32, col : col + 32]
+        heat = explain_tile(run, tile.tile_id).heat[: found.shape[0], : found.shape[1]]
+        np.testing.assert_allclose(found * scale + offset, heat, atol=0.5 / 254 + 1e-4)
+    passed_over = codes.copy()
+    for tile in voted.itertuples():
+        passed_over[32 * tile.row : 32 * tile.row + 32, 32 * tile.col : 32 * tile.col + 32] = 0
+    assert not passed_over.any()
+
+
+def test_heat_of_tiles_that_overlap_is_averaged():
+    tiling = Tiling(96, 65, 32)  # two rows and two columns of tiles; 65 pixels are 33 cells
+    heat = np.zeros((4, HEAT, HEAT), np.uint8)
+    heat[0], heat[2] = 101, 204  # the upper and the lower tile on the left
+    found = localisation(tiling, heat)
+    assert found.shape == (48, 33)
+    assert set(found[:16, :32].ravel()) == {101}
+    assert set(found[16:32, :32].ravel()) == {153}  # 152.5, rounded
+    assert set(found[32:, :32].ravel()) == {204}
+    assert not found[:, 32].any()
+
+
+def test_probabilities_and_their_codes():
+    codes = heat_codes(np.array([0.0, 0.5, 1.0], np.float32))
+    assert codes.tolist() == [1, 128, 255]
 
 
 def test_the_verdict_raster_names_and_colours_its_codes(run):
@@ -153,6 +202,7 @@ def test_predictions_of_patches_are_readable_answers(tmp_path):
         votes_cast=np.array([16, 0, 0, 16], np.uint8),
         slope=values,
         placed=np.zeros((4, 12, BINS), np.uint8),
+        heat=np.zeros((4, HEAT, HEAT), np.uint8),
     )
     path = write_predictions(tmp_path / "p.csv", ["A", "B", "C", "007"], judgement)
     with path.open() as file:

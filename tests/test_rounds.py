@@ -21,9 +21,11 @@ class Played:
     def statistics(self, inputs):
         return self.exact[inputs[:, 0, 0, 0].astype(int)]
 
-    def picture(self, inputs, members, views):
+    def picture(self, inputs, members, views, heat=None):
         tiles = inputs[:, 0, 0, 0].astype(int)
         self.asked.append((tiles.tolist(), len(list(members)), list(views)))
+        if heat is not None:
+            heat[:] = tiles[:, None, None]
         return self.shown[np.ix_(tiles, list(members), list(views))]
 
 
@@ -137,3 +139,12 @@ def test_rounds_that_never_end_are_refused():
     for views in ((1, 2), (4, 2, 8), ()):
         with pytest.raises(ValueError, match="rise to 8"):
             Rounds(views=views)
+
+
+def test_the_heat_map_is_asked_for_once_and_of_every_tile():
+    """What the backend wrote in the first round is kept, though later rounds have fewer tiles."""
+    statistics = np.array([[9.0, 9.0], [0.1, 0.1], [9.0, 9.0]])
+    ballot, asked = ask(statistics, np.zeros((3, 2, 8)), Rounds())
+    assert [len(tiles) for tiles, _, _ in asked] == [3, 1, 1, 1][: len(asked)]
+    assert ballot.heat.shape == (3, 32, 32)
+    assert ballot.heat[:, 0, 0].tolist() == [0.0, 1.0, 2.0]
