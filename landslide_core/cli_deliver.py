@@ -8,7 +8,7 @@ import typer
 
 from landslide_core.deliver import export_run
 from landslide_core.folder import open_run
-from landslide_core.report import write_reports
+from landslide_core.report.write import write_reports
 from landslide_core.terminal import app, show
 
 RunFolder = Annotated[Path, typer.Argument(help="Run folder.")]
@@ -20,6 +20,8 @@ class Form(StrEnum):
     geojson = "geojson"
     kml = "kml"
     csv = "csv"
+    gpkg = "gpkg"
+    parquet = "parquet"
     stac = "stac"
     zip = "zip"
 
@@ -33,7 +35,7 @@ def export_run_command(
         bool, typer.Option("--alarms-only", help="Leave out tiles that raise no alarm.")
     ] = False,
 ) -> None:
-    """Write a run's tiles as GeoJSON, KML or CSV, its STAC item, or everything as a zip."""
+    """Write a run's tiles with what reviewers said of them, its STAC item, or all of it as a zip."""
     path = export_run(open_run(run), form, out, alarms_only)
     show({str(path): f"{path.stat().st_size / 1e6:.2f} MB"}, False)
 

@@ -12,12 +12,22 @@ from landslide_core.bundle import CARD_TEXT, manifest_of
 from landslide_core.errors import BundleNotFound, CannotWrite, RunDamaged
 from landslide_core.folder import RECORD, Run
 from landslide_core.fresh import fresh
-from landslide_core.report import write_reports
+from landslide_core.report.write import write_reports
+from landslide_core.review.export import PACKAGE, TABLE, export_review
+from landslide_core.review.journal import JOURNAL
+from landslide_core.review.review import Review
 from landslide_core.stac_item import ASSETS, stac_item, write_item, write_stac
-from landslide_core.vectors import write_csv, write_geojson, write_kml
+from landslide_core.vectors import (
+    write_csv,
+    write_geojson,
+    write_gpkg,
+    write_kml,
+    write_parquet,
+)
 
 _VECTORS: Final = {"geojson": write_geojson, "kml": write_kml, "csv": write_csv}
-FORMATS: Final = (*_VECTORS, "stac", "zip")
+_TABLES: Final = {**_VECTORS, "gpkg": write_gpkg, "parquet": write_parquet}
+FORMATS: Final = (*_TABLES, "stac", "zip")
 ITEM: Final = "item.json"
 _PACKED: Final = (".tif", ".parquet", ".pdf")  # compressed already
 _TOLD: Final[Mapping[str, str]] = {
@@ -28,10 +38,10 @@ _TOLD: Final[Mapping[str, str]] = {
 
 
 def export_run(run: Run, form: str, out: Path, alarms_only: bool = False) -> Path:
-    """Write a run as one of FORMATS to a new file; GeoJSON, KML and CSV also with alarms alone.
+    """Write a run as one of FORMATS to a new file; its tables also with the alarms alone.
 
-    A zip holds the run's files, all the others made from it, and both reports. Raises CannotWrite,
-    NoSpace, RunDamaged.
+    A zip holds the run's files, all the others made from it, the review if there is one, and both
+    reports. Raises CannotWrite, NoSpace, RunDamaged.
     """
     if form not in FORMATS:
         raise CannotWrite(
@@ -43,7 +53,7 @@ def export_run(run: Run, form: str, out: Path, alarms_only: bool = False) -> Pat
         elif form == "stac":
             write_stac(run, beside)
         else:
-            _VECTORS[form](run, beside, alarms_only)
+            _TABLES[form](run, beside, alarms_only)
     return out
 
 
@@ -58,6 +68,10 @@ def _write_zip(run: Run, out: Path, alarms_only: bool) -> None:
         reports = (Path(made) / "report.html", Path(made) / "report.pdf")
         write_reports(run, reports)
         files |= {path.name: path for path in reports}
+        if reviewed := (run.folder / JOURNAL).is_file():
+            export_review(Review.of(run), Path(made) / "review")
+            files |= {name: Path(made) / "review" / name for name in (PACKAGE, TABLE)}
+            files[JOURNAL] = run.folder / JOURNAL
         extra = _model(run)
         address = "./model/manifest.json" if extra else f"urn:sha256:{run.meta['bundle']['sha256']}"
         item = stac_item(run, {name: (path, f"./{name}") for name, path in files.items()}, address)
@@ -65,7 +79,7 @@ def _write_zip(run: Run, out: Path, alarms_only: bool) -> None:
         files[ITEM] = Path(made) / ITEM
         when = datetime.fromisoformat(run.meta["created"]).astimezone(UTC)
         with ZipFile(out, "w") as packed:
-            readme = _readme(run, [*files, *extra], alarms_only)
+            readme = _readme(run, [*files, *extra], alarms_only, reviewed)
             for name, content in {"README.txt": readme.encode(), **extra}.items():
                 packed.writestr(_entry(name, when), content)
             for name, path in files.items():
@@ -102,7 +116,7 @@ def _model(run: Run) -> dict[str, bytes]:
     return found | ({f"model/{CARD_TEXT}": card.read_bytes()} if card.is_file() else {})
 
 
-def _readme(run: Run, names: list[str], alarms_only: bool) -> str:
+def _readme(run: Run, names: list[str], alarms_only: bool, reviewed: bool) -> str:
     """What each file of the zip is, in plain words."""
     wide = max(map(len, names))
     lines = [f"{name:{wide}}  {_TOLD.get(name) or ASSETS[name][2]}" for name in names]
@@ -112,13 +126,19 @@ def _readme(run: Run, names: list[str], alarms_only: bool) -> str:
         if alarms_only
         else "Every file of tiles holds the same rows.\n"
     )
+    if reviewed:
+        part += (
+            "tiles.gpkg and tiles.parquet are as the model left them; tiles.geojson, tiles.kml\n"
+            "and tiles.csv also have what people said of a tile, in the column corrected.\n"
+        )
+    checked = "checked by people on the images alone" if reviewed else "confirmed by nobody"
     simulated = (
         "SIMULATED SCENE: no satellite took these images.\n\n" if run.meta["simulated"] else ""
     )
     return (
         f"Landslide verdicts, run of {run.meta['created']}\n\n{simulated}"
         "Begin with report.html or report.pdf. Each tile is 640 m x 640 m; a verdict is a\n"
-        "model's, no outline of a landslide, and confirmed by nobody.\n\n"
+        f"model's, no outline of a landslide, and {checked}.\n\n"
         + "\n".join(lines)
         + f"\n\n{part}Outlines are in EPSG:4326, rasters in {run.meta['grid']['crs']}.\n"
     )

@@ -16,6 +16,13 @@ from landslide_core.folder import Run
 from landslide_core.grid import lonlat
 from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.plan import tiling_of
+from landslide_core.review.export import (
+    outlines_of,
+    plain_text,
+    reviewed_tiles,
+    state_of,
+    write_package,
+)
 
 _NEEDED: Final = ("alarm", "votes_cast", "agreement", "slope")
 _KML: Final = "http://www.opengis.net/kml/2.2"
@@ -28,14 +35,28 @@ _INTRODUCTION: Final = (
 
 
 def tiles_of(run: Run, alarms_only: bool = False) -> geopandas.GeoDataFrame:
-    """A run's tiles, EPSG:4326, or only those that raise an alarm. Raises RunDamaged."""
+    """A run's tiles, EPSG:4326, or only the alarms that stand. Raises RunDamaged.
+
+    Where somebody has begun to review the run, with what people say of each tile.
+    """
     tiles = run.tiles
     if lacking := [name for name in _NEEDED if name not in tiles]:
         raise RunDamaged(
             f"{run.folder}/tiles.parquet has no column {', '.join(lacking)}: an earlier version "
             "wrote it; a run of this version is needed. Run the detection again."
         )
-    return tiles[tiles["alarm"]].reset_index(drop=True) if alarms_only else tiles
+    state = state_of(run)
+    if state is not None:
+        tiles = reviewed_tiles(run, state)
+    return tiles[standing(tiles)].reset_index(drop=True) if alarms_only else tiles
+
+
+def standing(tiles: pd.DataFrame) -> pd.Series:
+    """Which tiles raise an alarm after review, if there was one: what nobody called stable."""
+    if "review_label" not in tiles:
+        return tiles["alarm"]
+    label = tiles["review_label"]
+    return (tiles["alarm"] & (label != "stable")) | (label == "landslide")
 
 
 def centres(run: Run, tiles: pd.DataFrame) -> tuple[Any, Any]:
@@ -57,10 +78,21 @@ def write_geojson(run: Run, out: Path, alarms_only: bool = False) -> None:
     )
 
 
+def write_gpkg(run: Run, out: Path, alarms_only: bool = False) -> None:
+    """Write a GeoPackage, layer "tiles"; of a run under review also what was drawn, "outlines"."""
+    state = state_of(run)
+    write_package(out, tiles_of(run, alarms_only), None if state is None else outlines_of(state))
+
+
+def write_parquet(run: Run, out: Path, alarms_only: bool = False) -> None:
+    """Write GeoParquet."""
+    tiles_of(run, alarms_only).to_parquet(out, index=False)
+
+
 def write_csv(run: Run, out: Path, alarms_only: bool = False) -> None:
     """Write every column but the outline, with the longitude and latitude of the tile's middle."""
     tiles = tiles_of(run, alarms_only)
-    table = pd.DataFrame(tiles.drop(columns="geometry"))
+    table = plain_text(pd.DataFrame(tiles.drop(columns="geometry")))
     longitude, latitude = centres(run, tiles)
     table.insert(1, "lon", longitude.round(6))
     table.insert(2, "lat", latitude.round(6))
@@ -77,8 +109,9 @@ def write_kml(run: Run, out: Path, alarms_only: bool = False) -> None:
     for verdict, colour in VERDICT_COLOURS.items():
         document.append(_style(verdict, colour))
     tiles = tiles_of(run, alarms_only)
+    says = tiles["corrected"] if "corrected" in tiles else tiles["verdict"]
     for verdict in reversed(VERDICTS):
-        rows = tiles[tiles["verdict"] == verdict]
+        rows = tiles[says == verdict]
         if len(rows):
             document.append(_folder(verdict, rows.sort_values("probability", ascending=False)))
     ElementTree.indent(root, " ")
@@ -124,7 +157,9 @@ def _folder(verdict: str, rows: geopandas.GeoDataFrame) -> ElementTree.Element:
 
 def _title(record: dict[Any, Any]) -> str:
     known = pd.notna(record["probability"])
-    return f"Tile {record['tile_id']}" + (f", {record['probability']:.0%}" if known else "")
+    title = f"Tile {record['tile_id']}" + (f", {record['probability']:.0%}" if known else "")
+    said = record.get("review_label")
+    return title + (f", {said} by {record['reviewed_by']}" if pd.notna(said) else "")
 
 
 def _facts(place: ElementTree.Element, record: dict[Any, Any]) -> None:

@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import geopandas
 import numpy as np
@@ -22,9 +24,10 @@ from shapely.geometry import shape
 from landslide_core import cli_deliver, deliver, vectors  # noqa: F401  its commands join in
 from landslide_core.deliver import FORMATS, export_run
 from landslide_core.errors import CannotWrite, NoSpace, RunDamaged
-from landslide_core.folder import FILES, Run
+from landslide_core.folder import FILES, Run, open_run
 from landslide_core.fresh import fresh
 from landslide_core.outputs import VERDICT_COLOURS
+from landslide_core.review.review import Review
 from landslide_core.stac_item import acquired, footprint
 
 KML = "{http://www.opengis.net/kml/2.2}"
@@ -240,7 +243,8 @@ def test_a_full_disk_is_said_and_leaves_nothing(run, tmp_path, monkeypatch, form
         out.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(deliver, "_VECTORS", {"csv": full})
+    for forms in ("_VECTORS", "_TABLES"):
+        monkeypatch.setattr(deliver, forms, {"csv": full})
     with pytest.raises(NoSpace, match="filled up"):
         export_run(run, form, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -270,3 +274,73 @@ def test_the_command_writes_and_refuses_in_one_line(run, tmp_path, landslide):
     assert code == 2
     assert told.count("\n") == 1
     assert "exists already" in told
+
+
+@pytest.fixture
+def looked_at(run, tmp_path):
+    """A copy of the run in which one alarm was called stable, one other tile a landslide."""
+    shutil.copytree(run.folder, tmp_path / "looked")
+    copy = open_run(tmp_path / "looked")
+    alarm = int(copy.tiles.loc[copy.tiles["alarm"], "tile_id"].iloc[0])
+    calm = int(copy.tiles.loc[copy.tiles["verdict"] == "filtered_out", "tile_id"].iloc[0])
+    review = Review.of(copy)
+    review.reject(alarm, "A. Analyst", "a quarry")
+    review.relabel(calm, "=B(1)", "landslide")
+    review.outline(calm, "A. Analyst", json.loads(shapely.to_geojson(copy.tiles.geometry[calm])))
+    return copy, alarm, calm
+
+
+@pytest.mark.parametrize("form", ["geojson", "gpkg", "parquet", "csv"])
+def test_what_reviewers_said_goes_along(looked_at, tmp_path, form):
+    run, alarm, calm = looked_at
+    out = export_run(run, form, tmp_path / f"all.{form}")
+    read = {"parquet": geopandas.read_parquet, "csv": pd.read_csv}.get(form, geopandas.read_file)
+    layer = {"layer": "tiles"} if form == "gpkg" else {}
+    found = read(out, **layer).set_index("tile_id")
+    assert found.loc[alarm, ["verdict", "corrected"]].tolist() == ["landslide", "stable"]
+    assert found.loc[calm, ["verdict", "corrected"]].tolist() == ["filtered_out", "landslide"]
+    assert found.loc[calm, "reviewed_by"] == ("'=B(1)" if form == "csv" else "=B(1)")
+    assert found.loc[alarm, ["reviewed_by", "review_comment"]].tolist() == [
+        "A. Analyst",
+        "a quarry",
+    ]
+    alone = read(export_run(run, form, tmp_path / f"alarms.{form}", True), **layer)["tile_id"]
+    machine = run.tiles.loc[run.tiles["alarm"], "tile_id"].tolist()
+    assert sorted(alone) == sorted({*machine, calm} - {alarm})
+
+
+def test_a_package_of_a_reviewed_run_has_the_outlines(looked_at, tmp_path):
+    run, _, calm = looked_at
+    out = export_run(run, "gpkg", tmp_path / "all.gpkg")
+    drawn = geopandas.read_file(out, layer="outlines")
+    assert drawn["tile_id"].tolist() == [calm]
+    assert shapely.equals_exact(drawn.geometry[0].geoms[0], run.tiles.geometry[calm], 1e-9)
+
+
+def test_in_kml_a_tile_lies_where_the_reviewer_put_it(looked_at, tmp_path):
+    run, alarm, calm = looked_at
+    root = ElementTree.parse(export_run(run, "kml", tmp_path / "all.kml")).getroot()
+    names = {
+        folder.find(f"{KML}name").text.split(" (")[0]: [
+            place.find(f"{KML}name").text for place in folder.iter(f"{KML}Placemark")
+        ]
+        for folder in root.iter(f"{KML}Folder")
+    }
+    assert any(re.match(rf"Tile {calm}, .*landslide by =B\(1\)", n) for n in names["landslide"])
+    assert any(re.match(rf"Tile {alarm}, .*stable by A. Analyst", n) for n in names["stable"])
+
+
+def test_the_zip_of_a_reviewed_run_holds_the_review(looked_at, tmp_path):
+    run, alarm, _ = looked_at
+    with zipfile.ZipFile(export_run(run, "zip", tmp_path / "all.zip")) as packed:
+        names = packed.namelist()
+        assert {"review.gpkg", "review.csv", "review.jsonl"} <= set(names)
+        table = pd.read_csv(io.BytesIO(packed.read("review.csv"))).set_index("tile_id")
+        assert table.loc[alarm, "corrected"] == "stable"
+        said = packed.read("README.txt").decode()
+        assert "checked by people" in said
+        assert "confirmed by nobody" not in said
+        html = packed.read("report.html").decode()
+    assert "looked at 2 of" in html
+    assert "no landslide: 1. Landslides they found without an alarm: 1." in html
+    assert "people have checked tiles on the images alone" in html

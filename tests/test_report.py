@@ -20,11 +20,12 @@ from landslide_core.detect import VERDICTS
 from landslide_core.errors import CannotWrite
 from landslide_core.folder import Run
 from landslide_core.plan import DEFAULT_BUNDLE
-from landslide_core.report import write_reports
-from landslide_core.report_card import quality_of
-from landslide_core.report_figures import MAP, figures_of
-from landslide_core.report_html import html_of
-from landslide_core.report_text import SIMULATED, TOP, areas, report_of
+from landslide_core.report.card import quality_of
+from landslide_core.report.figures import MAP, figures_of
+from landslide_core.report.findings import areas
+from landslide_core.report.html import html_of
+from landslide_core.report.text import SIMULATED, TOP, report_of
+from landslide_core.report.write import write_reports
 
 EVIL = "<script>alert(1)</script>&\"'\u202etif.s2"
 

@@ -25,6 +25,7 @@ from landslide_core.pixels import Floats
 from landslide_core.plan import tiling_of
 from landslide_core.readers.inputs import open_scene
 from landslide_core.readers.patches import to_bands
+from landslide_core.review.journal import JOURNAL
 from landslide_core.review.review import Review
 
 PACKAGE: Final = "review.gpkg"
@@ -65,14 +66,16 @@ def export_review(
     labelled = int(state["label"].notna().sum())
     told = Exported(len(table), labelled, len(outlines))
     with _whole(out) as making:
-        _write_package(making / PACKAGE, table, outlines)
-        texts = ("reviewed_by", "review_comment")
-        plain = table.drop(columns="geometry")
-        plain = plain.assign(**{name: plain[name].map(_no_formula) for name in texts})
-        plain.to_csv(making / TABLE, index=False)
+        write_package(making / PACKAGE, table, outlines)
+        plain_text(table.drop(columns="geometry")).to_csv(making / TABLE, index=False)
         if patches:
             told = _write_patches(review, state["label"], making, told, progress)
     return told
+
+
+def state_of(run: Run) -> pd.DataFrame | None:
+    """What people say of a run's tiles; None where nobody has begun to. Raises RunDamaged."""
+    return Review.of(run).state() if (run.folder / JOURNAL).is_file() else None
 
 
 def reviewed_tiles(run: Run, state: pd.DataFrame) -> geopandas.GeoDataFrame:
@@ -168,18 +171,27 @@ def _write_patches(
     )
 
 
-def _write_package(
-    path: Path, tiles: geopandas.GeoDataFrame, outlines: geopandas.GeoDataFrame
+def write_package(
+    path: Path, tiles: geopandas.GeoDataFrame, outlines: geopandas.GeoDataFrame | None
 ) -> None:
+    """Write a GeoPackage with the layers "tiles" and "outlines", if any are given."""
     # The package notes when it was written; the same review shall be the same bytes.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _UNDATED})
     try:
         for layer, table in (("tiles", tiles), ("outlines", outlines)):
+            if table is None:
+                continue
             # Tiles across 180° and outlines may be in parts: one type for all, also where empty.
             kind = {"geometry_type": "MultiPolygon", "promote_to_multi": True}
             table.to_file(path, layer=layer, driver="GPKG", **kind)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+
+
+def plain_text(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose words of reviewers no spreadsheet takes for formulas."""
+    texts = [name for name in ("reviewed_by", "review_comment") if name in table]
+    return table.assign(**{name: table[name].map(_no_formula) for name in texts})
 
 
 def _no_formula(text: str | None) -> str | None:

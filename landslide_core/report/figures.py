@@ -32,8 +32,10 @@ from landslide_core.render import (
     radar,
     shrink,
 )
-from landslide_core.report_text import TopTile, shown
+from landslide_core.report.findings import shown
+from landslide_core.report.text import TopTile
 from landslide_core.scene import Scene
+from landslide_core.vectors import standing, tiles_of
 
 MAP: Final = 1200  # pixels, the map's longer side
 CHIP: Final = 256  # pixels, a tile's side
@@ -173,8 +175,8 @@ def _map(run: Run, base: NDArray[np.uint8], top: Sequence[TopTile]) -> Image.Ima
 
 def _draw_tiles(run: Run, draw: ImageDraw.ImageDraw, enlarged: float) -> None:
     """Outline the uncertain tiles and shade the alarms; `enlarged` is map pixels a scene pixel."""
-    tiling, tiles = tiling_of(run.meta), run.tiles
-    alarm = tiles["alarm"].to_numpy()
+    tiling, tiles = tiling_of(run.meta), tiles_of(run)
+    alarm = standing(tiles).to_numpy(bool)
     unsure = ((tiles["verdict"] == "uncertain") & ~alarm).to_numpy()
     large = enlarged * TILE > 30  # small ones are filled, or nobody would see them
     fill, line = (50, 3) if large else (230, 1)

@@ -9,8 +9,8 @@ from typing import Final
 from PIL import Image
 
 from landslide_core.outputs import VERDICT_COLOURS
-from landslide_core.report_figures import Figures, change_scale
-from landslide_core.report_text import NOT_THIS, SIMULATED, Report, Table, TopTile
+from landslide_core.report.figures import Figures, change_scale
+from landslide_core.report.text import SIMULATED, Report, Table, TopTile
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2329; --dim: #56626d; --paper: #ffffff;
@@ -61,7 +61,8 @@ def html_of(report: Report, figures: Figures) -> str:
         f'<header><div class="small">{escape(report.title)}</div>{banner}'
         f"<h1>{escape(report.headline)}</h1></header>",
         _list(report.sure),
-        f'<div class="not"><strong>What this is not</strong>{_list(NOT_THIS)}</div>',
+        _section("What people made of it", _list(report.review)) if report.review else "",
+        f'<div class="not"><strong>What this is not</strong>{_list(report.not_this)}</div>',
         _map(figures),
         _section("Verdicts", _counts(report.counts)),
         _section("Look here first", _top(report.top, figures)) if report.top else "",

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from landslide_core.bands import TILE
-from landslide_core.detect import VERDICTS
 from landslide_core.folder import Run
-from landslide_core.grid import ground_size, lonlat
-from landslide_core.plan import tiling_of
-from landslide_core.report_card import Quality, quality_of
-from landslide_core.stac_item import acquired, dates_by_role
+from landslide_core.report.card import Quality, quality_of
+from landslide_core.report.findings import (
+    areas,
+    confirmed,
+    expected,
+    headline,
+    km2,
+    reviewed,
+    shown,
+)
+from landslide_core.stac_item import dates_by_role
 from landslide_core.vectors import centres, tiles_of
 
 TOP: Final = 6
@@ -41,10 +46,9 @@ _METHOD: Final = (
     "Limits on it, fitted on labelled tiles, make the verdict: landslide, uncertain or stable.",
 )
 SIMULATED: Final = "SIMULATED SCENE: no satellite took these images; nothing here happened."
-NOT_THIS: Final = (
+_NOT_THIS: Final = (
     "not the outline or area of any landslide: a tile is flagged whole, however small the scar",
     "not a proof that other ground is stable or safe",
-    "not confirmed: nobody has checked these tiles on the ground",
 )
 
 
@@ -82,6 +86,8 @@ class Report:
     simulated: bool
     headline: str
     sure: tuple[str, ...]
+    review: tuple[str, ...]  # what people made of it; none where nobody has looked
+    not_this: tuple[str, ...]
     counts: Table
     top: tuple[TopTile, ...]
     warnings: tuple[str, ...]
@@ -96,13 +102,16 @@ class Report:
 def report_of(run: Run) -> Report:
     """Everything a run's report says. Raises RunDamaged."""
     meta, tiles = run.meta, tiles_of(run)
+    looked = "review_label" in tiles and bool(tiles["review_label"].notna().any())
     quality = quality_of(run.bundle_path, meta["bundle"], meta["missing_bands"])
     return Report(
         title=shown(f"Landslide report: {run.folder.absolute().name}"),
         created=meta["created"].replace("T", " ").replace("+00:00", " UTC"),
         simulated=meta["simulated"],
-        headline=_headline(run),
-        sure=(*_expected(tiles, meta), *quality.sure),
+        headline=headline(run),
+        sure=(*expected(tiles, meta), *quality.sure),
+        review=reviewed(tiles) if looked else (),
+        not_this=(*_NOT_THIS, confirmed(looked)),
         counts=_counts(run),
         top=_top(run),
         warnings=tuple(map(shown, meta["warnings"])),
@@ -115,106 +124,19 @@ def report_of(run: Run) -> Report:
     )
 
 
-def areas(run: Run) -> dict[str, float]:
-    """Ground (km²) under each verdict and under "alarm"; where tiles overlap the worse counts."""
-    tiles, tiling, grid = run.tiles, tiling_of(run.meta), run.grid()
-    # Codes rise from "no_data" to "landslide", in the order of alarm.
-    codes = tiles["verdict"].map({name: i for i, name in enumerate(VERDICTS)}).to_numpy(np.int64)
-    high, wide = (np.diff(np.minimum(np.arange(0, n + TILE, tiling.stride), n)) for n in grid.shape)
-    across, down = ground_size(grid.geobox)
-
-    def km2(cells: Any) -> float:
-        rows, cols = cells.shape
-        pixels = np.outer(high[:rows], wide[:cols])[cells].sum()
-        return float(pixels * across * down / 1e6)
-
-    worst = tiling.cells(codes, "max")
-    found = {name: km2(worst == i) for i, name in enumerate(VERDICTS)}
-    alarm = tiling.cells(tiles["alarm"].to_numpy(np.int64), "max")
-    return {**found, "alarm": km2(alarm > 0)}
-
-
-def _headline(run: Run) -> str:
-    """What, where, when, how many, how large: one sentence."""
-    meta, tiles = run.meta, run.tiles
-    alarms, judged = int(tiles["alarm"].sum()), int((tiles["verdict"] != "no_data").sum())
-    grid = run.grid()
-    (lon,), (lat,) = lonlat(grid.geobox, [grid.width / 2], [grid.height / 2])
-    first, last = (time.date().isoformat() for time in acquired(meta))
-    known = any(d["subject"] == "acquisition" for d in meta["decisions"])
-    span = f"of {first}" if first == last else f"taken from {first} to {last}"
-    when = f"on images {span}" if known else "on images that do not say when they were taken"
-    what = (
-        "No tile raises a landslide alarm"
-        if not alarms
-        else f"{alarms:,} of {judged:,} tiles raise a landslide alarm"
-        if alarms != 1
-        else f"1 of {judged:,} tiles raises a landslide alarm"
-    )
-    size = f", over {_km2(areas(run)['alarm'])} of ground" if alarms else f" of {judged:,} judged"
-    across, down = (pixels * 10 / 1000 for pixels in (grid.width, grid.height))
-    return (
-        f"{what}{size}, in an area of {across:.0f} km × {down:.0f} km around {place(lon, lat)}, "
-        f"{when}."
-    )
-
-
-def shown(text: str) -> str:
-    """Text from outside without marks that hide or turn what is written."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def place(lon: float, lat: float) -> str:
-    """A position in words: "27.951° N, 84.246° E"."""
-    return f"{abs(lat):.3f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.3f}° {'E' if lon >= 0 else 'W'}"
-
-
-def _expected(tiles: pd.DataFrame, meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """How many alarms are likely to be right, by their own probabilities."""
-    alarm, unsure = tiles["alarm"], int((tiles["verdict"] == "uncertain").sum())
-    bands = (meta.get("drift") or {}).values()
-    said = []
-    if any(band["likeness"] == "unlike" for band in bands):
-        said.append(
-            "This scene is unlike those the model learnt from: its figures may not hold here."
-        )
-    elif alarm.any():
-        right, number = float(tiles.loc[alarm, "probability"].sum()), int(alarm.sum())
-        ours = (
-            f"about {right:.0f} of the {number:,} alarms can be expected to hold a landslide."
-            if number > 1
-            else f"the alarm holds a landslide with a probability of {right:.0%}."
-        )
-        said.append(f"If this place is like those the model learnt from, {ours}")
-    if unsure:
-        verb = "are" if unsure != 1 else "is"
-        said.append(
-            f"{unsure:,} more {'tiles' if unsure != 1 else 'tile'} {verb} uncertain and must be "
-            "looked at by a person: landslides may be among them."
-        )
-    mask = meta.get("slope_mask") or {}
-    if mask.get("masked_tiles"):
-        said.append(
-            f"Ground flatter than {mask['least_slope']:g}° raises no alarm "
-            f"({mask['masked_tiles']:,} tiles)."
-        )
-    return tuple(said)
-
-
 def _counts(run: Run) -> Table:
     counts, ground = run.meta["counts"], areas(run)
     total = sum(counts.values())
     rows = [
-        (name, f"{counts[name]:,}", f"{counts[name] / total:.1%}", _km2(ground[name]), meaning)
+        (name, f"{counts[name]:,}", f"{counts[name] / total:.1%}", km2(ground[name]), meaning)
         for name, meaning in MEANINGS.items()
     ]
     return Table(("verdict", "tiles", "share", "ground", "meaning"), tuple(rows), (1, 2, 3))
 
 
 def _top(run: Run) -> tuple[TopTile, ...]:
-    """The alarms with the highest probability; of equal ones the first in the scene."""
-    tiles = run.tiles
-    best = tiles[tiles["alarm"]].sort_values(
+    """The alarms that stand with the highest probability; of equal ones the scene's first."""
+    best = tiles_of(run, alarms_only=True).sort_values(
         ["probability", "tile_id"], ascending=[False, True], kind="stable"
     )[:TOP]
     longitude, latitude = centres(run, best)
@@ -232,6 +154,9 @@ def _facts(tile: Mapping[Any, Any]) -> str:
         said.append(f"slope up to {tile['slope']:.0f}°")
     if tile["cloud_fraction"] >= 0.05:
         said.append(f"{tile['cloud_fraction']:.0%} cloud")
+    if (label := tile.get("review_label")) and pd.notna(label):
+        words = {"landslide": "confirmed"}.get(label, label)
+        said.append(f"{words} by {shown(tile['reviewed_by'])}")
     return ", ".join(said)
 
 
@@ -282,7 +207,3 @@ def _provenance(meta: Mapping[str, Any]) -> Table:
         ("versions", ", ".join(f"{name} {v}" for name, v in meta["versions"].items())),
     )  # fmt: skip
     return Table(("", ""), tuple(rows))
-
-
-def _km2(area: float) -> str:
-    return f"{area:,.1f} km²"

@@ -10,8 +10,8 @@ from fpdf.fonts import FontFace
 from PIL import Image
 
 from landslide_core.outputs import VERDICT_COLOURS
-from landslide_core.report_figures import Figures, change_scale, font_file
-from landslide_core.report_text import NOT_THIS, SIMULATED, Report, Table, TopTile
+from landslide_core.report.figures import Figures, change_scale, font_file
+from landslide_core.report.text import SIMULATED, Report, Table, TopTile
 
 _MARGIN: Final = 15.0  # mm
 _WIDE: Final = 210 - 2 * _MARGIN
@@ -96,6 +96,9 @@ def _opening(pdf: FPDF, report: Report) -> None:
     pdf.multi_cell(_WIDE, 6.6, report.headline, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pdf.ln(2)
     _bullets(pdf, report.sure)
+    if report.review:
+        _paragraph(pdf, "What people made of it:")
+        _bullets(pdf, report.review)
     pdf.ln(1)
     top = pdf.get_y()
     pdf.set_fill_color(*_BOX)
@@ -103,7 +106,7 @@ def _opening(pdf: FPDF, report: Report) -> None:
     pdf.set_x(_MARGIN + 4)
     _write_font(pdf, 9.5, _INK, "B")
     pdf.cell(0, 5.5, "What this is not", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    _bullets(pdf, NOT_THIS)
+    _bullets(pdf, report.not_this)
     pdf.set_left_margin(_MARGIN)
     pdf.set_fill_color(*_ALARM)
     pdf.rect(_MARGIN, top, 1.4, pdf.get_y() - top, style="F")

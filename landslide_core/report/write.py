@@ -7,10 +7,10 @@ from typing import Final
 from landslide_core.errors import CannotWrite
 from landslide_core.folder import Run
 from landslide_core.fresh import fresh
-from landslide_core.report_figures import figures_of
-from landslide_core.report_html import html_of
-from landslide_core.report_pdf import pdf_of
-from landslide_core.report_text import report_of
+from landslide_core.report.figures import figures_of
+from landslide_core.report.html import html_of
+from landslide_core.report.pdf import pdf_of
+from landslide_core.report.text import report_of
 
 FORMS: Final = (".html", ".pdf")
 

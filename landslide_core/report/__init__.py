@@ -1,0 +1,1 @@
+"""A run told to people who decide: one set of words and pictures, two forms."""
