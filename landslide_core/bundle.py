@@ -22,6 +22,7 @@ from landslide_core.combinations import COMPLETE
 from landslide_core.ensemble import Member
 from landslide_core.errors import BundleCorrupt, BundleIncompatible, BundleNotFound
 from landslide_core.features import filter_feature_names
+from landslide_core.learnt import Learnt
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.prefilter import Prefilter
 from landslide_core.voices import Voices, VoiceShape
@@ -34,6 +35,7 @@ _TREES: Final = "prefilter.json"
 _VOICES: Final = "prefilter.safetensors"
 _CARD: Final = "card.json"
 CARD_TEXT: Final = "card.md"
+_LEARNT: Final = "features.json"  # bundles of earlier versions have none
 _REMEDY: Final = "Restore the folder from the repository or fit it again with `landslide train`."
 
 
@@ -50,6 +52,7 @@ class Bundle:
     calibration: Mapping[str, Calibration]  # by input combination
     quantiles: Mapping[str, Sequence[float]]  # of each band over the training tiles, QUANTILES
     card: Mapping[str, Any]
+    learnt: Learnt | None = None  # the training's filter features; not part of the identity
 
     def calibration_of(self, combination: str) -> Calibration:
         """A combination's calibration; that of complete inputs where it has none of its own."""
@@ -76,6 +79,8 @@ def save_bundle(bundle: Bundle, files: Mapping[str, bytes]) -> Path:
     (path / _CARD).write_text(json.dumps(bundle.card, indent=1, sort_keys=True) + "\n")
     for i, member in enumerate(bundle.members):
         (path / _member_name(i)).write_bytes(_weights(member.network))
+    if bundle.learnt is not None:
+        files = {**files, _LEARNT: json.dumps(bundle.learnt.written(), sort_keys=True).encode()}
     for name, content in files.items():
         (path / name).write_bytes(content)
     fitted = [_TREES, _VOICES, *(_member_name(i) for i in range(len(bundle.members)))]
@@ -121,6 +126,20 @@ def manifest_of(path: Path) -> bytes:
             f"There is no model bundle at {path} (no {_MANIFEST}); a folder made by "
             "`landslide train` is needed. Check --bundle."
         ) from error
+
+
+def card_of(path: Path) -> dict[str, Any]:
+    """A bundle's card alone, its hash verified. Raises BundleNotFound, BundleCorrupt."""
+    content = manifest_of(path)
+    try:
+        hashes = json.loads(content).get("described", {})
+        _verify(path, {name: found for name, found in hashes.items() if name == _CARD})
+        card: dict[str, Any] = json.loads((path / _CARD).read_text())
+    except (OSError, ValueError, AttributeError) as error:
+        raise BundleCorrupt(
+            f"The card of {path} does not read ({type(error).__name__}). {_REMEDY}"
+        ) from error
+    return card
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -193,7 +212,12 @@ def _assemble(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         calibration={name: Calibration(**found) for name, found in manifest["calibration"].items()},
         quantiles=manifest["quantiles"]["bands"],
         card=json.loads((path / _CARD).read_text()),
+        learnt=_read_learnt(path) if _LEARNT in manifest.get("described", {}) else None,
     )
+
+
+def _read_learnt(path: Path) -> Learnt:
+    return Learnt.read(json.loads((path / _LEARNT).read_text()))
 
 
 def _assemble_filter(path: Path, described: Mapping[str, Any]) -> Prefilter:

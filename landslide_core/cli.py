@@ -8,7 +8,9 @@ import typer
 
 from landslide_core import (  # noqa: F401  commands that join in
     cli_deliver,
+    cli_estimate,
     cli_jobs,
+    cli_look,
     cli_review,
     cli_runs,
     cli_search,

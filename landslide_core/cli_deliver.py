@@ -35,7 +35,7 @@ def export_run_command(
         bool, typer.Option("--alarms-only", help="Leave out tiles that raise no alarm.")
     ] = False,
 ) -> None:
-    """Write a run's tiles with what reviewers said of them, its STAC item, or all of it as a zip."""
+    """Write a run's tiles with what reviewers said, its STAC item, or all of it as a zip."""
     path = export_run(open_run(run), form, out, alarms_only)
     show({str(path): f"{path.stat().st_size / 1e6:.2f} MB"}, False)
 

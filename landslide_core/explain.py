@@ -24,6 +24,7 @@ from landslide_core.features import (
 )
 from landslide_core.folder import Run
 from landslide_core.grid import Tiling
+from landslide_core.learnt import Learnt
 from landslide_core.moments import moments
 from landslide_core.network import HEAT
 from landslide_core.places import is_address
@@ -94,6 +95,7 @@ class TileExplanation:
     views: tuple[str, ...]
     weighing: Weighing | None  # None without data; of a dropped tile, what would have been
     rates: ErrorRates
+    learnt: Learnt | None  # where features lay in the training; None: the bundle does not say
     verdict: str
     says_landslide: bool
     probability: float
@@ -171,6 +173,7 @@ def explain_tile(run: Run, tile_id: int) -> TileExplanation:
         member_thresholds=np.array([m.threshold for m in bundle.members], np.float32),
         views=VIEWS,
         rates=_rates(bundle),
+        learnt=bundle.learnt,
         verdict=str(judged["verdict"]),
         says_landslide=bool(judged["says_landslide"]),
         probability=float(judged["probability"]),

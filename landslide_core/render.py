@@ -14,7 +14,7 @@ from rasterio.enums import Resampling
 from rasterio.transform import array_bounds, from_bounds
 from rasterio.warp import calculate_default_transform, reproject, transform_bounds
 
-from landslide_core.bands import BAND_NAMES, INDEX, TILE, radar_band
+from landslide_core.bands import BAND_NAMES, INDEX, OPTICAL, TILE, radar_band
 from landslide_core.grid import Grid, Window, lonlat
 from landslide_core.scene import Scene
 
@@ -46,6 +46,11 @@ PALETTES: Final[dict[str, tuple[str, ...]]] = {
         *("#7f3b08", "#b35806", "#e08214", "#fdb863", "#f7f7f7"),
         *("#92c5de", "#4393c3", "#2166ac", "#053061"),
     ),
+    # ColorBrewer BrBG: bare ground is brown, plants are teal
+    "brown-teal": (
+        *("#543005", "#8c510a", "#bf812d", "#dfc27d", "#f5f5f5"),
+        *("#80cdc1", "#35978f", "#01665e", "#003c30"),
+    ),
 }
 
 
@@ -72,12 +77,12 @@ def overview(scene: Scene, longest: int = 1024, names: Sequence[str] = BAND_NAME
         height = min(block, rows - top)
         window = Window(top * step, 0, height * step, cols * step)
         if names == BAND_NAMES:
-            pixels[:, top : top + height] = _block_mean(scene.read(window), step)
+            pixels[:, top : top + height] = shrunk(scene.read(window), names, step)
             flag = scene.read_cloud(window)
         else:
             planes = np.stack([scene.band(name, window) for name in names])
             wanted = [INDEX[name] for name in names]
-            pixels[wanted, top : top + height] = _block_mean(planes, step)
+            pixels[wanted, top : top + height] = shrunk(planes, names, step)
             flag = None
         if flag is not None:
             cloud = np.zeros((rows, cols), np.bool_) if cloud is None else cloud
@@ -92,16 +97,31 @@ def shrink(grid: Grid, longest: int = 1024) -> tuple[int, GeoBox]:
     return step, GeoBox(shape, grid.transform @ Affine.scale(step), grid.geobox.crs)
 
 
-def _block_mean(pixels: Floats, step: int) -> Floats:
-    """Mean of the valid pixels of each step × step block; NaN where there is none."""
+def shrunk(planes: Floats, names: Sequence[str], step: int) -> Floats:
+    """Mean of the valid pixels of each step × step block of named bands (n, h, w); else NaN.
+
+    Radar's dB are averaged in linear power, as what a larger pixel would have scattered.
+    """
     if step == 1:
-        return pixels
-    bands, height, width = pixels.shape
-    blocks = pixels.reshape(bands, height // step, step, width // step, step)
-    valid = np.isfinite(blocks)
-    count = valid.sum(axis=(2, 4))
-    total = np.where(valid, blocks, 0).sum(axis=(2, 4))
-    return np.where(count, total / np.maximum(count, 1), np.nan).astype(np.float32)
+        return planes
+    count, height, width = planes.shape
+    small = np.empty((count, height // step, width // step), np.float32)
+    for out, plane, name in zip(small, planes, names, strict=True):
+        if name in OPTICAL:
+            out[:] = _block_mean(plane, step)
+        else:
+            out[:] = 10 * np.log10(_block_mean(10 ** (plane.astype(np.float64) / 10), step))
+    return small
+
+
+def _block_mean(plane: NDArray[Any], step: int) -> NDArray[Any]:
+    """Mean of the valid pixels of each step × step block; NaN where there is none."""
+    valid = np.isfinite(plane)
+    filled = np.where(valid, plane, 0)
+    shares = [(slice(i, None, step), slice(j, None, step)) for i, j in np.ndindex(step, step)]
+    total = sum(filled[share] for share in shares)
+    seen = sum(valid[share].astype(np.float32) for share in shares)
+    return np.where(seen, total / np.maximum(seen, 1), np.nan)
 
 
 def scale(image: Floats, limits: Limits) -> Floats:
@@ -158,6 +178,13 @@ def change(pixels: Floats, orbit_pass: str, polarisation: str) -> Floats:
     )
     difference: Floats = post - pre
     return difference
+
+
+def ndvi(nir: Floats, red: Floats) -> Floats:
+    """Vegetation index of two bands (h, w) in reflectance; NaN where both are dark or missing."""
+    total = nir + red
+    index: Floats = np.divide(nir - red, total, out=np.full_like(total, np.nan), where=total > 0)
+    return index
 
 
 def colourise(image: Floats, limits: Limits, palette: str) -> RGBA:
@@ -243,8 +270,9 @@ def web_map_bounds(geobox: GeoBox) -> tuple[Limits, Limits]:
     return (float(bottom), float(left)), (float(top), float(right))
 
 
-def encode(picture: RGBA, form: str = "WEBP") -> bytes:
-    """A picture as the bytes of a WebP or PNG file."""
+def encode(picture: RGBA, form: str = "WEBP", exact: bool = False) -> bytes:
+    """A picture as the bytes of a WebP or PNG file; WebP keeps every colour only if `exact`."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, form, quality=85, method=2)
+    quality = {"lossless": True, "quality": 20, "method": 1} if exact else {"quality": 85}
+    Image.fromarray(picture).save(buffer, form, **{"method": 2, **quality})
     return buffer.getvalue()

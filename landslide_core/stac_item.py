@@ -67,6 +67,12 @@ def write_stac(run: Run, out: Path) -> None:
     write_item(item, out)
 
 
+def write_portable(run: Run, out: Path) -> None:
+    """Write a run's STAC item for a place where the run's files will lie beside it."""
+    files = {name: (run.folder / name, f"./{name}") for name in (*run.files, RECORD)}
+    write_item(stac_item(run, files, f"urn:sha256:{run.meta['bundle']['sha256']}"), out)
+
+
 def write_item(item: pystac.Item, out: Path) -> None:
     """Write an item as JSON."""
     out.write_text(json.dumps(item.to_dict(include_self_link=False), indent=1) + "\n")

@@ -17,15 +17,16 @@ LAYERS = (
     *("shards", "clouds", "speckle", "scene", "readers"),
     *("preprocess", "features"),
     *("combinations", "voices", "prefilter", "moments", "network", "ensemble", "calibration"),
-    *("backend_graph", "backend_engines", "backends", "rounds", "bundle", "panel"),
+    *("backend_graph", "backend_engines", "backends", "rounds", "learnt", "bundle", "panel"),
     *("drift", "detect", "slope", "contract", "outputs", "parts", "engine", "plan", "lock"),
-    *("catalogue", "folder", "runs"),
+    *("catalogue", "folder", "runs", "estimate"),
     *("queue_file", "jobs", "job_log", "launch", "worker"),
-    *("export", "explain", "review", "render", "doctor"),
-    *("fresh", "vectors", "stac_item", "report", "deliver"),
+    *("export", "explain", "attribution", "neighbours", "threshold", "review", "render", "doctor"),
+    *("layers", "fresh", "levels", "looks"),
+    *("vectors", "stac_item", "report", "deliver"),
     *("terrain", "cover", "scars", "sensing", "simulate"),
     *("training", "terminal", "cli_training", "cli_scene", "cli_runs", "cli_jobs"),
-    *("cli_review", "cli_deliver", "cli_search", "cli", "__main__"),
+    *("cli_review", "cli_deliver", "cli_search", "cli_look", "cli_estimate", "cli", "__main__"),
 )
 # What may be called while a module is imported: values and declarations, nothing that acts.
 DECLARATIVE = {
@@ -44,7 +45,7 @@ DECLARATIVE = {
         "typer.Typer",
     ),
 }
-METHODS = {"endswith", "join", "values", "items"}  # of strings and mappings
+METHODS = {"endswith", "join", "values", "items", "upper"}  # of strings and mappings
 
 
 def name_of(path: Path) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from landslide_core.training.card import card_text
 from landslide_core.training.card_tables import combination_title, nested_tables
+from landslide_core.training.curves import threshold_counts
 from landslide_core.training.figures import card_figures
 from landslide_core.training.metrics import (
     confusion,
@@ -44,6 +45,11 @@ def measured(count: int, seed: int) -> dict:
         "reliability": reliability(labels, probability),
         "risk_coverage": {"margin": margin, "spread": risk_coverage(labels, says, probability)},
         "verdicts": verdict_table(labels, names),
+        "thresholds": {
+            "probability": threshold_counts(labels, probability, 200),
+            "folds": [threshold_counts(labels[k::3], probability[k::3], 50) for k in range(3)],
+            "filter": threshold_counts(labels, probability**2, 200),
+        },
     }
 
 
@@ -145,6 +151,7 @@ def test_the_card_shows_the_figures_it_was_given():
         ("out_of_fold", "combinations", "visible", "ece"), ("out_of_fold", "verdicts", "missed"),
         ("out_of_fold", "verdicts", "verdicts", "stable", "landslides"),
         ("out_of_fold", "risk_coverage", "spread", 4, "error"),
+        ("out_of_fold", "thresholds", "filter", "hits", -1),
         ("simulated_unseen", "scores", "recall"), ("simulated_unseen", "verdicts", "false_alarm"),
         ("simulated_unseen", "localisation", "centre", "hit"),
         ("chips_out_of_fold", "scores", "f1"),
@@ -241,7 +248,10 @@ def test_the_text_shows_every_figure_there_is_and_no_other(pictures):
     card = full_card()
     assert shown(card) == set(pictures)
     few = {**card, "curves": [], "simulated_unseen": {}, "chips_out_of_fold": {}}
-    kept = {"reliability.svg", "risk_coverage.svg", "verdicts.svg", "combinations.svg"}
+    kept = {
+        "reliability.svg", "risk_coverage.svg", "verdicts.svg", "combinations.svg",
+        "thresholds.svg",
+    }  # fmt: skip
     assert shown(few) == set(card_figures(few)) == kept
 
 

@@ -516,9 +516,9 @@ def test_the_picture_for_the_map_lies_across_the_antimeridian(fiji):
 
 
 def test_the_app_s_map_draws_tiles_side_by_side(fiji):
-    from pages.parts import map as app_map
+    from pages.parts import features as app_features
 
-    drawn = next(iter(app_map._tiles(fiji, app_map.Look())._children.values()))
-    rings = [np.array(f["geometry"]["coordinates"][0]) for f in drawn.data["features"]]
+    drawn = app_features.within(app_features.placed(fiji))
+    rings = [np.array(f["geometry"]["coordinates"][0]) for f in drawn["features"]]
     longitudes = np.concatenate(rings)[:, 0]
     assert np.ptp(longitudes) < 0.03  # Leaflet would draw -179.99 on the other side of the map

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from landslide_core.training.card_curves import thresholds
 from landslide_core.training.card_tables import (
     by_size,
     cells,
@@ -45,6 +46,7 @@ def out_of_fold(card: Card) -> Lines:
         *_filter_line(found),
         *_confusion(found),
         *_verdicts(found, card, ""),
+        *thresholds(found),
         *_trust(found, ""),
         *_boosting(found),
         *_combinations(found),

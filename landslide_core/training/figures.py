@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from landslide_core.outputs import VERDICT_COLOURS
+from landslide_core.training.card_curves import draw_thresholds
 from landslide_core.training.card_tables import combination_title
 
 if TYPE_CHECKING:  # Matplotlib takes half a second to import: only who draws pays
@@ -75,7 +76,10 @@ def _drawings(card: Card) -> dict[str, Callable[[Figure], None]]:
         ):
             if found.get(kind):
                 drawings[f"{kind}{suffix}.svg"] = _bound(draw, found[kind], source)
-    if parts := card.get("out_of_fold", {}).get("combinations"):
+    rows = card.get("out_of_fold", {})
+    if rows.get("thresholds"):
+        drawings["thresholds.svg"] = _bound(draw_thresholds, rows, "labelled rows, out of fold")
+    if parts := rows.get("combinations"):
         drawings["combinations.svg"] = _bound(_combinations, parts, "labelled rows, out of fold")
     if curves := card.get("curves"):
         drawings["training.svg"] = _bound(_training, curves, f"{len(curves)} folds")

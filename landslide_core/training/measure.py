@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from landslide_core.detect import FILTERED_OUT, VERDICTS, Judgement
 from landslide_core.ensemble import heat_map
 from landslide_core.training.calibrate import fit_calibration
 from landslide_core.training.crossvalidate import Fold, Sources, is_quarter, judge_set
+from landslide_core.training.curves import threshold_counts
 from landslide_core.training.dataset import PatchSet
 from landslide_core.training.evidence import Evidence, judgement_scores
 from landslide_core.training.metrics import (
@@ -30,6 +31,9 @@ from landslide_core.training.metrics import (
 
 Labels = NDArray[np.int_]
 Flags = NDArray[np.bool_]
+
+_POINTS: Final = 200  # of a curve over all rows
+_FOLD_POINTS: Final = 50  # of a fold's
 
 
 def out_of_fold(
@@ -48,7 +52,24 @@ def out_of_fold(
         "folds": [judgement_scores(fold.judgement, labels[fold.rows]) for fold in folds],
         "filter": filter_scores(truth, joined.filter_score, joined.verdict == FILTERED_OUT),
         "combinations": {name: _under(folds, labels, name) for name in USUAL},
+        "thresholds": _thresholds(folds, labels, joined, truth),
         **trust(joined, truth, _margin(joined, folds)),
+    }
+
+
+def _thresholds(
+    folds: Sequence[Fold], labels: Labels, joined: Judgement, truth: Labels
+) -> dict[str, Any]:
+    """Counts at every threshold: of the probability, pooled and by fold, and of the filter."""
+    return {
+        "probability": threshold_counts(truth, np.nan_to_num(joined.probability), _POINTS),
+        "folds": [
+            threshold_counts(
+                labels[fold.rows], np.nan_to_num(fold.judgement.probability), _FOLD_POINTS
+            )
+            for fold in folds
+        ],
+        "filter": threshold_counts(truth, joined.filter_score, _POINTS),
     }
 
 

@@ -2,14 +2,19 @@
 
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import geopandas
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj.exceptions import ProjError
+from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
 
 from landslide_core.bands import PIXEL
+from landslide_core.catalogue.outlines import FORMATS, polygons_of
 from landslide_core.combinations import USUAL, blank
 from landslide_core.detect import VERDICTS
 from landslide_core.errors import DatasetError, MissingLabels
@@ -21,6 +26,12 @@ from landslide_core.training.dataset import LEAST_SCAR
 from landslide_core.training.metrics import filter_scores, system_scores
 
 LEAST_AREA: Final = LEAST_SCAR * PIXEL**2  # m² of scar that make a tile a landslide tile
+# What a file that isn't made as it should be brings its readers to raise.
+_UNREADABLE: Final = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError),
+    *(SyntaxError, EOFError, BadZipFile, ShapelyError, ProjError),
+    *(DataSourceError, DataLayerError),
+)
 
 
 def score_run(run: Run, truth: Path) -> dict[str, Any]:
@@ -35,7 +46,7 @@ def score_run(run: Run, truth: Path) -> dict[str, Any]:
     scarred = outlines.union_all()  # outlines may overlap: no ground counts twice
     tiles = run.tiles.to_crs(run.grid().crs)
     tiles = tiles[tiles["verdict"] != "no_data"].reset_index(drop=True)
-    labels = (tiles.intersection(scarred).area.to_numpy() >= LEAST_AREA).astype(int)
+    labels = _labels(tiles, scarred)
     called = tiles.geometry[tiles["verdict"] == "landslide"].union_all()
     found = outlines.intersection(called).area >= 0.1 * outlines.area
     verdicts = tiles["verdict"]
@@ -56,6 +67,36 @@ def score_run(run: Run, truth: Path) -> dict[str, Any]:
         "scars": len(outlines),
         "scars_found": int(found.sum()),
     }
+
+
+def tiles_of_truth(run: Run, truth: Path) -> NDArray[np.floating]:
+    """Labels of a run's tiles by outlines of landslides, in the table's order, as `score_run` has.
+
+    1 or 0; NaN where a tile has no data. The file is read without GDAL's guessing: it may be
+    anybody's. Raises DatasetError.
+    """
+    try:
+        shapes = polygons_of(truth)
+    except _UNREADABLE as error:
+        raise DatasetError(
+            f"{truth} does not read as {FORMATS} ({error}); outlines of landslides are needed. "
+            "Choose another file."
+        ) from error
+    if not shapes:
+        raise DatasetError(
+            f"{truth} holds no polygon; outlines of landslides are needed. Choose another file."
+        )
+    grid = run.grid()
+    outlines = geopandas.GeoSeries(shapes, crs="EPSG:4326").to_crs(grid.crs).make_valid()
+    labels = _labels(run.tiles.to_crs(grid.crs), outlines.union_all()).astype(float)
+    labels[(run.tiles["verdict"] == "no_data").to_numpy()] = np.nan
+    return labels
+
+
+def _labels(tiles: geopandas.GeoDataFrame, scarred: BaseGeometry) -> NDArray[np.int_]:
+    """1 for tiles of which at least LEAST_AREA is scarred, both in the same CRS in metres."""
+    area: NDArray[np.floating] = tiles.intersection(scarred).area.to_numpy()
+    return (area >= LEAST_AREA).astype(int)
 
 
 def _outlines(truth: Path) -> geopandas.GeoDataFrame:

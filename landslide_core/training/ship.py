@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from landslide_core.bands import BANDS
 from landslide_core.bundle import CARD_TEXT, QUANTILES, Bundle, load_bundle, save_bundle
+from landslide_core.learnt import Learnt
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.training.boosting import boosting_alone
 from landslide_core.training.calibrate import ALPHA
@@ -81,6 +82,7 @@ def train_bundle(
             calibration=final_calibration(folds, labels),
             quantiles=band_quantiles(sources.patches.inputs),
             card={},
+            learnt=Learnt.of(features, labels),
         )
         report("gradient boosting alone, in the same folds")
         found = out_of_fold(folds, labels, reported)
