@@ -10,12 +10,14 @@ from pages.parts import (
     cached,
     drift,
     evidence,
+    neighbours,
     previews,
     reasons,
     results,
     running,
     state,
     theme,
+    thresholding,
     wording,
 )
 
@@ -26,14 +28,22 @@ def pick(run: Run) -> int:
     wanted = state.chosen_tile()
     tile = wanted if wanted in order else order[0]
     place = order.index(tile)
-    number, back, on, where = st.columns([3, 2, 2, 5], vertical_alignment="bottom")
+    number, back, on, away, where = st.columns([3, 3, 3, 3, 4], vertical_alignment="bottom")
     typed = number.number_input("Tile", min(order), max(order), tile, step=1)
     if back.button(
-        "Previous", icon=":material/chevron_left:", disabled=place == 0, width="stretch"
+        "Previous",
+        icon=":material/chevron_left:",
+        shortcut="P",
+        disabled=place == 0,
+        width="stretch",
     ):
         typed = order[place - 1]
     if on.button(
-        "Next", icon=":material/chevron_right:", disabled=place == len(order) - 1, width="stretch"
+        "Next",
+        icon=":material/chevron_right:",
+        shortcut="N",
+        disabled=place == len(order) - 1,
+        width="stretch",
     ):
         typed = order[place + 1]
     where.caption(f"{place + 1:,} of {len(order):,} by falling probability")
@@ -42,22 +52,30 @@ def pick(run: Run) -> int:
         st.rerun()
     state.choose_tile(tile)
     state.show_tile_in_address(tile)
+    if away.button("Show on map", icon=":material/map:", shortcut="M", width="stretch"):
+        st.switch_page("detect.py")
     return tile
 
 
-def explain(run: Run, why: TileExplanation) -> None:
-    """Verdict, bands, and everything that led there."""
+def explain(run: Run, tile: int, why: TileExplanation) -> None:
+    """Verdict, bands, and everything that led there; what takes longest is filled in last."""
     words, colour = theme.VERDICT_WORDS[why.verdict], VERDICT_COLOURS[why.verdict]
     theme.verdict_line(words, colour, reasons.verdict(why))
     st.subheader("What the satellites saw", anchor=False)
     previews.bands_of_tile(why.pixels, why.cloud)
-    if why.verdict == "no_data":
-        return
-    drift.tile(run, why.pixels)
-    evidence.weighing(why)
-    evidence.where(why)
-    evidence.filter_stage(why)
-    evidence.ensemble(why)
+    if why.verdict != "no_data":
+        drift.tile(run, why.pixels)
+        evidence.weighing(why)
+        evidence.filter_stage(why)
+        evidence.ensemble(why)
+        slow = st.container()
+    st.subheader("What lies around it", anchor=False)
+    neighbours.section(run, tile)
+    with st.expander("What if the threshold were another", icon=":material/tune:"):
+        thresholding.panel(run)
+    if why.verdict != "no_data":
+        with slow:
+            evidence.inside(run, tile, why)
 
 
 def no_run() -> None:
@@ -85,7 +103,7 @@ def show() -> None:
         theme.header("Decision", lead, run.meta["simulated"])
         state.choose_run(folder.name)
         tile = pick(run)
-        explain(run, cached.explanation(run, tile))
+        explain(run, tile, cached.explanation(run, tile))
     except LandslideError as error:
         theme.problem(error)
 

@@ -6,54 +6,34 @@ from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
 from pages.parts import cached, map, results, running, state, theme, wording
 
-BACKGROUNDS = {
-    "true-colour": "True colour",
-    "false-colour": "False colour",
-    "desc-post": "Radar, descending",
-    "asc-post": "Radar, ascending",
-    "desc-pre": "Radar, descending, before",
-    "asc-pre": "Radar, ascending, before",
-}
-
-
-def controls(run: Run) -> map.Look:
-    """The row of switches above the map."""
-    columns = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
-    colouring = columns[0].segmented_control(
-        "Colour tiles by",
-        list(map.COLOURINGS),
-        default="probability",
-        required=True,
-        format_func=lambda key: map.COLOURINGS[key],
-    )
-    opacity = columns[1].slider("Opacity of tiles", 0.0, 1.0, 0.55, 0.05)
-    names = [*cached.backgrounds(run), None]
-    background = columns[2].selectbox(
-        "Background", names, format_func=lambda name: BACKGROUNDS.get(name, "None")
-    )
-    online = columns[3].toggle(
-        "Online map", help="Fetches OpenStreetMap from the internet; off by default."
-    )
-    return map.Look(colouring or "probability", opacity, background, online)
-
 
 @st.fragment
 def explore(run: Run) -> None:
     """Map beside the selected tile; a click reruns only this part."""
-    look = controls(run)
     left, right = st.columns([4, 1])
     with left:
-        clicked = map.draw(run, look, state.chosen_tile())
-        map.legend(look)
-        results.what_is_drawn(run)
-    if clicked is not None and clicked != state.chosen_tile():
-        state.choose_tile(clicked)
-        st.rerun(scope="fragment")
+        said = map.draw(run, state.chosen_tile())
+    if said.tile is not None:
+        state.choose_tile(said.tile)
+        state.show_tile_in_address(said.tile)
+        if said.open:
+            st.switch_page("decisions.py")
     with right:
         results.tile_card(run, state.chosen_tile())
+    if said.area is not None:
+        results.area_card(run, said.area)
     st.subheader("Tiles", anchor=False)
     if results.table(run):
         st.rerun(scope="fragment")
+
+
+def onward() -> None:
+    """Where to go from the map."""
+    with st.container(horizontal=True):
+        if st.button("Review this run", icon=":material/rate_review:"):
+            st.switch_page("review.py")
+        if st.button("Export and report", icon=":material/ios_share:"):
+            st.switch_page("export.py")
 
 
 def show() -> None:
@@ -83,7 +63,7 @@ def show() -> None:
     state.choose_run(run.folder.name)
     results.summary(run)
     explore(run)
-    results.downloads(run)
+    onward()
     results.provenance(run)
 
 

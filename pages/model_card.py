@@ -1,50 +1,85 @@
 """Model card page: what a bundle was fitted on, how well it does, and its limits."""
 
-import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import streamlit as st
 
-from landslide_core.bundle import CARD_TEXT
-from pages.parts import state, theme, wording
+from landslide_core.bundle import card_of
+from landslide_core.errors import BundleError, BundleNotFound
+from pages.parts import model_tables, model_text, model_words, state, theme, wording
+from pages.parts.model_sections import SECTIONS
 
-HEADING = re.compile(r"^# .*\n")
-FIGURE = re.compile(r"^!\[([^\]]*)\]\(([\w-]+\.svg)\)$", re.MULTILINE)
+TEXT: Final = "Data and limits"
 
 
-def choose() -> Path | None:
+def choose(found: list[Path]) -> Path:
     """The bundle whose card to show; a list where there are several."""
-    found = state.bundles()
-    if len(found) < 2:
-        return next(iter(found), None)
-    return st.selectbox("Model", found, format_func=lambda path: path.name, width=420)
+    if len(found) == 1:
+        return found[0]
+    names = [path.name for path in found]
+    name = st.selectbox("Model", names, width=420, key="model", bind="query-params")
+    return found[names.index(name)]
 
 
-def card(bundle: Path) -> None:
-    """The card's text with its figures in their places."""
-    file = bundle / CARD_TEXT
-    if not file.is_file():
-        st.info(
-            f"The model {wording.literal(bundle.name)} has no card ({CARD_TEXT}). "
-            "`landslide train` writes one."
-        )
+def read(bundle: Path) -> Mapping[str, Any]:
+    """A bundle's card; empty where it has none, with the reason where it is damaged."""
+    try:
+        return card_of(bundle)
+    except BundleNotFound:
+        return {}
+    except BundleError as error:
+        theme.problem(error)
+        return {}
+
+
+def summary(card: Mapping[str, Any]) -> None:
+    """In two lines, the limits first; then each kind of tiles it was measured on."""
+    st.warning(model_words.limits(card), icon=":material/front_hand:")
+    st.markdown(model_words.strengths(card))
+    if len(table := model_tables.sources(card)):
+        model_tables.show(table)
+
+
+def beside(found: list[Path]) -> None:
+    """Headline figures of every model that has a card, a row each."""
+    cards = {path.name: card for path in found if (card := read(path))}
+    if len(cards) < 2:
         return
-    # Markdown in Streamlit shows no pictures by relative address: text and figures take turns.
-    whole = HEADING.sub("", file.read_text(), count=1)  # the page has a title of its own
-    text, *others = FIGURE.split(whole)
-    st.markdown(text)
-    for words, name, after in zip(others[::3], others[1::3], others[2::3], strict=True):
-        if (bundle / name).is_file():
-            st.image(str(bundle / name), caption=words)
-        else:
-            st.caption(f"The figure {name} is missing: {words}.")
-        st.markdown(after)
+    with st.expander(f"Side by side: {len(cards)} models", icon=":material/compare_arrows:"):
+        model_tables.show(model_tables.models(cards))
+        st.caption(
+            "Each on the rows out of fold of its own training: models fitted on other rows are not "
+            "comparable. Missed and false alarm are shares of the landslide and the stable tiles."
+        )
+
+
+def sections(card: Mapping[str, Any], bundle: Path) -> None:
+    """The section that is asked for, here or in the address."""
+    names = [*SECTIONS, TEXT]
+    chosen = st.segmented_control(
+        "Section",
+        names,
+        default=names[0],
+        required=True,
+        key="section",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if chosen != TEXT:
+        SECTIONS[chosen](card)
+        return
+    with st.container(width=900):  # lines of a length that can be read
+        model_text.limits(bundle)
+        with st.expander("The whole card", icon=":material/description:"):
+            model_text.whole(bundle)
 
 
 def show() -> None:
     """Draw the page."""
-    top = st.container()
-    bundle = choose()
+    top, found = st.container(), state.bundles()
+    bundle = choose(found) if found else None
     with top:
         name = f": {wording.escaped(bundle.name)}" if bundle else ""
         theme.header(f"Model card{name}", "What it was fitted on, how well it does, its limits.")
@@ -54,8 +89,14 @@ def show() -> None:
             "Make one with `landslide train`, or set LANDSLIDE_MODELS."
         )
         return
-    with st.container(width=900):  # lines of a length that can be read
-        card(bundle)
+    card = read(bundle)
+    if not card:
+        with st.container(width=900):
+            model_text.whole(bundle)
+        return
+    summary(card)
+    beside(found)
+    sections(card, bundle)
 
 
 show()

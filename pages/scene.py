@@ -1,66 +1,93 @@
-"""Scene page: pick files, see what was understood, look at the pictures."""
+"""Scene page: bring in files, check what each is and what was understood, look at the pictures."""
 
-import pandas as pd
+from dataclasses import replace
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from landslide_core.bands import BANDS, PIXEL
 from landslide_core.errors import LandslideError, MissingBands
 from landslide_core.plan import is_simulated
-from landslide_core.scene import Scene
-from pages.parts import cached, previews, reading, sources, state, theme
+from landslide_core.readers.given import SceneInputs
+from landslide_core.readers.recognise import Recognised
+from landslide_core.readers.roles import event_of
+from pages.parts import (
+    cached,
+    effort,
+    overview,
+    previews,
+    reading,
+    roles_table,
+    sources,
+    state,
+    theme,
+)
 
 SOURCES = {
     "Sample": sources.sample,
+    "Upload": sources.uploaded,
     "Server files": sources.server_files,
-    "Upload": sources.uploads,
     "Found": sources.found,
 }
 
 
-def understood(scene: Scene) -> None:
-    """Grid, bands, reading decisions and warnings."""
-    grid = scene.grid
-    for warning in scene.warnings:
-        theme.warning(warning)
-    columns = st.columns(4)
-    columns[0].metric("Size", f"{grid.width:,} × {grid.height:,} px")
-    area = grid.width * grid.height * PIXEL**2 / 1e6
-    columns[1].metric("Area", f"{area:,.0f} km²" if area >= 10 else f"{area:.1f} km²")
-    columns[2].metric("Grid", f"{grid.crs}, {PIXEL:g} m")
-    columns[3].metric("Bands", f"{len(scene.available)} of {len(BANDS)}")
-    if scene.missing:
-        st.caption(
-            "Missing, and read as unknown by the model: "
-            + ", ".join(name.replace("_", " ") for name in scene.missing)
-        )
-    with st.expander("What was decided on reading", icon=":material/rule:"):
-        rows = [(theme.role(d.role), d.subject, d.found, d.decided) for d in scene.decisions]
-        table = pd.DataFrame(rows, columns=["Files", "Subject", "Found", "Decided"])
-        st.dataframe(table, hide_index=True)
+def bring_in(place: DeltaGenerator) -> tuple[str, sources.Files | None]:
+    """Where the files are from, and the files."""
+    usual = state.kept("source", "Found" if state.loaded_scene() else "Sample")
+    kind = place.segmented_control("Files from", list(SOURCES), default=usual, required=True)
+    state.keep("source", kind)
+    return kind, SOURCES[kind]()
+
+
+def assign(
+    kind: str, files: sources.Files, place: DeltaGenerator
+) -> tuple[SceneInputs, list[Recognised]] | None:
+    """The files by role, with how they are to be read; None while no file has a role."""
+    found = roles_table.look(files)
+    with place:  # above the files, though they may name the day
+        event = reading.event(kind, files.event or event_of(found))
+    inputs = replace(files.inputs(roles_table.draw(files, found, event)), event=event)
+    if inputs == SceneInputs(event=event):
+        st.info("Give at least one file a role to go on.")
+        return None
+    return reading.options(inputs, key=kind), found
+
+
+def understood(
+    inputs: SceneInputs,
+    found: list[Recognised],
+    name: str,
+    kind: str,
+    place: DeltaGenerator,
+) -> None:
+    """What was understood, what a run will take, and the pictures."""
+    scene = cached.scene(inputs)
+    state.choose_scene(inputs, name)
+    if place.button(
+        "Go on to detection", type="primary", icon=":material/arrow_forward:", width="stretch"
+    ):
+        st.switch_page("detect.py")
+    if is_simulated(scene):
+        theme.simulated_note()
+    st.subheader("What was understood", anchor=False)
+    overview.draw(scene, inputs, cached.overview(inputs), found)
+    effort.panel(scene)
+    st.subheader("Previews", anchor=False)
+    previews.panel(inputs, scene, key=kind)
 
 
 def show() -> None:
     """Draw the page."""
     theme.header(
-        "Scene", "Choose the files, and check what was understood before running detection."
+        "Scene", "Bring in the files, and check what was understood before running detection."
     )
-    usual = "Found" if state.loaded_scene() else "Sample"
-    kind = st.segmented_control("Files from", list(SOURCES), default=usual, required=True)
-    choice = SOURCES[kind]()
-    if choice is None:
+    left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
+    kind, files = bring_in(left)
+    assigned = assign(kind, files, middle) if files else None
+    if assigned is None or files is None:
         return
-    inputs, name = choice
-    inputs = reading.options(inputs, key=kind)
+    inputs, found = assigned
     try:
-        scene = cached.scene(inputs)
-        if is_simulated(scene):
-            theme.simulated_note()
-        understood(scene)
-        state.choose_scene(inputs, name)
-        if st.button("Go on to detection", type="primary", icon=":material/arrow_forward:"):
-            st.switch_page("detect.py")
-        st.subheader("Previews", anchor=False)
-        previews.scene_previews(cached.overview(inputs), scene.available)
+        understood(inputs, found, files.name, kind, right)
     except MissingBands as error:
         theme.problem(error)
         if inputs.s2:

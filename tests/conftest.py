@@ -13,6 +13,8 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from browsing import ARGUMENTS, CHROMIUM
+from playwright.sync_api import Browser, sync_playwright
 from tiny import write_tiny_run
 
 from landslide_core import cli
@@ -259,6 +261,15 @@ def landslide(monkeypatch, capsys):
 def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A real run of a small simulated scene with an unfitted bundle."""
     return write_tiny_run(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for a module's pages: while it runs, so does a loop, and others cannot begin."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
 
 
 @pytest.fixture

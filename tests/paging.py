@@ -74,7 +74,7 @@ def wait_for_jobs(folder: Path) -> None:
         sleep(0.05)
 
 
-def get(path: str, base: str = "") -> tuple[int, bytes]:
+def get(path: str, base: str = "", query: str = "") -> tuple[int, bytes]:
     """Ask the routes for a path, as a server would: status and body."""
     sent: list[dict[str, Any]] = []
 
@@ -90,7 +90,7 @@ def get(path: str, base: str = "") -> tuple[int, bytes]:
         "method": "GET",
         "path": path,
         "root_path": "",
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [],
     }
     asyncio.run(Starlette(routes=routes.routes(base))(scope, receive, send))

@@ -118,9 +118,8 @@ def map_frame(page: Page) -> Frame:
         assert frame is not None
         try:
             frame.wait_for_function(
-                "() => [...document.querySelectorAll('.leaflet-image-layer')]"
-                ".some(i => i.naturalWidth > 9) && Object.values(window.map._layers)"
-                ".filter(l => l.feature && l._path !== 0).length > 9",
+                "() => [...document.querySelectorAll('.leaflet-tile-loaded, .leaflet-image-layer')]"
+                ".some(i => i.naturalWidth > 9) && window.landslide.tiles().length > 9",
                 timeout=WAIT / 4,
             )
         except PlaywrightError:
@@ -133,9 +132,8 @@ def point_of(frame: Frame, tile: int) -> tuple[float, float]:
     """Where a tile's middle is on the map, in pixels."""
     x, y = frame.evaluate(
         """tile => {
-            const layer = Object.values(map._layers)
-                .find(l => l.feature && l.feature.properties.tile_id === tile);
-            const at = map.latLngToContainerPoint(layer.getBounds().getCenter());
+            const found = landslide.tiles().find(drawn => drawn.facts.tile === tile);
+            const at = map.latLngToContainerPoint(found.box.getCenter());
             return [at.x, at.y];
         }""",
         tile,
@@ -180,7 +178,7 @@ def test_moving_the_map_runs_no_script(page: Page, address: str) -> None:
                 document.querySelector("[data-testid='stApp']"),
                 {attributes: true, attributeFilter: ["data-test-script-state"]}); }"""
     )
-    frame.evaluate("map.panBy([80, 40]); map.setZoom(map.getZoom() + 1)")
+    frame.evaluate("map.panBy([80, 40]); void map.setZoom(map.getZoom() + 1)")
     page.wait_for_timeout(1500)
     assert page.evaluate("window.__runs") == 0
 

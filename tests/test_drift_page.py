@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
-from tiny import write_tiny_run
 
 from landslide_core.bands import BAND_NAMES
 from landslide_core.folder import Run
@@ -18,12 +17,6 @@ from pages.parts import drift
 
 PAGES = Path(__file__).parents[1] / "pages"
 WARNING = "This scene is unlike what the model learnt: red is far higher."
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A real run of a small simulated scene with an unfitted bundle."""
-    return write_tiny_run(tmp_path_factory.mktemp("app"))
 
 
 Change = Callable[[dict[str, Any], pd.DataFrame], None]

@@ -1,23 +1,17 @@
 """The Find page in a real browser: an area drawn, a catalogue on loopback, a scene loaded."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Frame, Page, expect, sync_playwright
+from browsing import AT_REST, CHROMIUM, MISSING, ROOT, WAIT, Server
+from playwright.sync_api import Browser, Frame, Page, expect
 from small_catalogue import Small, small_catalogue
-from test_browser import ARGUMENTS, CHROMIUM, ROOT, WAIT, wait_for
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on the PATH: apt-get install chromium"
-)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+expect.set_options(timeout=WAIT)
 NORTH_WEST, SOUTH_EAST = (50.534, 10.425), (50.516, 10.453)  # 2×2 km under all images
 
 
@@ -31,46 +25,26 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`streamlit run app.py` under a base path, with a folder for scenes and nothing else."""
     home = tmp_path_factory.mktemp("finding")
-    (home / "scenes").mkdir()
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    command += ["--server.headless=true", "--server.baseUrlPath=slides"]
-    settings = {
-        "LANDSLIDE_RUNS": str(home / "runs"),
-        "LANDSLIDE_MODELS": str(ROOT / "models"),
-        "LANDSLIDE_DATA": str(home / "scenes"),
-        "LANDSLIDE_PRIVATE_ADDRESSES": "1",
-    }
-    base = f"http://localhost:{port}/slides"
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            wait_for(f"{base}/_stcore/health", server, Path(home / "server.log"))
-            yield base
-        finally:
-            server.terminate()
-            server.wait(20)
+    (home / "scene").mkdir()
+    settings = {"LANDSLIDE_MODELS": str(ROOT / "models"), "LANDSLIDE_PRIVATE_ADDRESSES": "1"}
+    server = Server(home, "slides", **settings)
+    yield server.address
+    server.stop()
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Page]:
+def page(address: str, browser: Browser) -> Iterator[Page]:
     """The Find page; on leaving, every address the browser asked for must be the server's."""
     asked: list[str] = []
     broken: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1440, "height": 1400})
-        context.on("request", lambda request: asked.append(request.url))
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: broken.append(str(error)))
-        opened.set_default_timeout(WAIT)
-        opened.goto(f"{address}/find")
-        yield opened
-        browser.close()
+    context = browser.new_context(viewport={"width": 1440, "height": 1400})
+    context.on("request", lambda request: asked.append(request.url))
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: broken.append(str(error)))
+    opened.set_default_timeout(WAIT)
+    opened.goto(f"{address}/find")
+    yield opened
+    context.close()
     hosts = {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
     assert hosts == {"localhost"}
     assert not broken
@@ -83,10 +57,7 @@ def map_frame(page: Page) -> Frame:
     frame = element.content_frame()
     assert frame is not None
     frame.wait_for_function("() => window.map !== undefined")
-    page.wait_for_function(
-        """() => document.querySelector("[data-testid='stApp']")
-            .getAttribute("data-test-script-state") === 'notRunning'"""
-    )
+    page.wait_for_function(AT_REST)
     return frame
 
 

@@ -20,10 +20,13 @@ from landslide_core.explain import ErrorRates, TileExplanation, Weighing, explai
 from landslide_core.features import LAYERS, STATISTICS, filter_feature_names
 from landslide_core.folder import Run, open_run
 from landslide_core.grid import Tiling
+from landslide_core.learnt import Learnt
+from landslide_core.neighbours import Neighbour, Neighbourhood, neighbourhood
 from landslide_core.preprocess import model_input
 from landslide_core.readers.inputs import open_scene
 from landslide_core.rounds import ORDER
-from pages.parts import reasons, wording
+from pages.parts import neighbours, reasons, wording
+from pages.parts.filter_chart import filter_chart
 from pages.parts.waterfall import waterfall
 
 PASSES = ("Ascending minus descending, VV after: standard deviation", "−0.5 dB")
@@ -46,12 +49,37 @@ class TestDecision:
         for heading in (
             "What the satellites saw",
             "How the probability came about",
-            "Where in the tile",
             "What the filter made of it",
+            "Speaks against",
             "What the ensemble voted",
+            "Where in the tile",
+            "Which inputs moved it",
+            "Without the optical bands",
+            "What lies around it",
         ):
             assert heading in shown
         assert "2 members looked at the tile 8 ways each" in shown
+        assert "a version that did not keep it" in shown  # the tiny bundle knows no rows
+
+    def test_moving_to_a_neighbour(self, with_run: Path) -> None:
+        page = open_page("decisions", run="tiny", tile="7")  # 5 × 5 tiles
+        near = {found.key: found for found in page.button if str(found.key).startswith("go-")}
+        assert set(near) == {f"go-{i}" for i in (1, 2, 3, 6, 7, 8, 11, 12, 13)}
+        assert near["go-7"].disabled
+        near["go-13"].click().run()
+        assert quiet(page).number_input[0].value == 13
+        assert page.query_params["tile"] == "13"
+
+    def test_a_tile_in_the_corner_has_three_neighbours(self, with_run: Path) -> None:
+        page = quiet(open_page("decisions", run="tiny", tile="0"))
+        assert "the 3 tiles that touch it" in texts(page).lower()
+        assert texts(page).count("Beyond the scene") == 5
+
+    def test_what_weighed_in_the_picture(self, with_run: Path) -> None:
+        page = open_page("decisions", run="tiny", tile="7")
+        shown = next(c for c in page.get("button_group") if "Heat map" in str(c.proto))
+        shown.set_value("What weighed in the picture").run()
+        assert "go to any tile" in texts(quiet(page))
 
     def test_stepping_through_tiles(self, with_run: Path) -> None:
         page = open_page("decisions", run="tiny")
@@ -81,7 +109,6 @@ class TestDecision:
         assert "has changed since the run was made" in page.error[0].value
         page = quiet(open_page("detect", run="tiny"))
         assert "has changed since the run was made" in page.warning[0].value
-        assert page.selectbox[0].options == ["None"]  # backgrounds
         assert get("/overlay/tiny/true-colour.webp")[0] == 404
 
 
@@ -165,6 +192,7 @@ def explanation(verdict: str, score: float = 0.4, threshold: float = 0.02) -> Ti
         views=("0°",) * 8,
         weighing=None if verdict == "no_data" else WEIGHING,
         rates=ErrorRates(promised=0.02, missed=0.0143, false_alarm=0.0),
+        learnt=None,
         verdict=verdict,
         says_landslide=verdict == "landslide",
         probability=0.76,
@@ -220,6 +248,93 @@ def test_the_waterfall_ends_at_the_sum_and_marks_the_limits() -> None:
     low, high = figure.layout.xaxis.range
     assert low < min(lines)
     assert high > 1.0
+
+
+LEARNT = Learnt.of(
+    pd.DataFrame({"red_mean": np.arange(101.0), "nir_mean": np.arange(101.0)}),
+    (np.arange(101) > 60).astype(int),
+)
+REASONS = [("red_mean", 90.0, 1.5), ("nir_mean", 10.0, -0.5), ("blue_mean", 3.0, 0.25)]
+
+
+def test_the_filter_s_way_ends_at_its_score() -> None:
+    others = [(f"green_{i}", 0.0, 0.1) for i in range(20)]
+    why = replace(
+        explanation("stable", 0.7), bias=-1.0, learnt=LEARNT, contributions=[*REASONS, *others]
+    )
+    way = filter_chart(why).data[0]
+    assert way.x[0] == -1.0
+    assert way.x[-1] == pytest.approx(-1 + 1.5 - 0.5 + 0.25 + 2.0)
+    assert sum(way.x[:-1]) == pytest.approx(way.x[-1])
+    assert list(way.measure[:2]) == ["absolute", "relative"]
+    assert way.measure[-1] == "total"
+    labels = filter_chart(why).layout.yaxis.ticktext
+    assert labels[1] == "Red: mean<br>0.009 reflectance, higher than 90 %"
+    assert labels[-2] == "All other 15 features"
+    limit = [shape.x0 for shape in filter_chart(why).layout.shapes]
+    assert limit == pytest.approx([np.log(0.02 / 0.98)], abs=1e-3)
+
+
+def test_each_value_lies_among_the_rows_of_either_label() -> None:
+    figure = filter_chart(replace(explanation("stable"), learnt=LEARNT, contributions=REASONS))
+    tile = figure.data[-1]
+    assert tile.name == "This tile"
+    assert list(tile.x) == pytest.approx([90, 10])  # of blue nothing is known
+    assert list(tile.y) == [1, 2]
+    thick = {one.name: one for one in figure.data[1:-1] if one.showlegend}
+    assert list(thick["Landslide rows"].x[:2]) == pytest.approx([70.75, 90.25], abs=0.5)
+    assert list(thick["Other rows"].x[:2]) == pytest.approx([15, 45], abs=0.5)
+    assert len(filter_chart(replace(explanation("stable"), contributions=REASONS)).data) == 1
+
+
+def test_the_strongest_reasons_each_way() -> None:
+    why = replace(explanation("stable"), learnt=LEARNT, contributions=REASONS)
+    speaks, against = reasons.strongest(why)
+    assert speaks.splitlines() == [
+        "- **Red: mean** 0.009 reflectance, higher than 90 % of the training rows (+1.50)",
+        "- **Blue: mean** 0.000 reflectance (+0.25)",
+    ]
+    assert against == (
+        "- **Near infrared: mean** 0.001 reflectance, lower than 90 % of the training rows (−0.50)"
+    )
+    assert reasons.strongest(explanation("stable")) == ("- nothing", "- nothing")
+
+
+def test_by_how_much_the_filter_decided() -> None:
+    kept = reasons.filter_sentence(explanation("stable", 0.5, 0.2))
+    assert "is over the threshold 0.20 by 1.39 log-odds" in kept  # ln 4
+    assert "**went on**" in kept
+    assert "**dropped**" in reasons.filter_sentence(explanation("filtered_out", 0.1, 0.2))
+
+
+def _around(verdicts: list[str], group: int) -> Neighbourhood:
+    ones = [Neighbour(i, verdict, 0.5) for i, verdict in enumerate(verdicts)]
+    return Neighbourhood((tuple(ones[:3]), tuple(ones[3:6]), tuple(ones[6:])), group)
+
+
+def test_whether_a_tile_is_alone() -> None:
+    lonely = ["stable"] * 9
+    lonely[4] = "landslide"
+    said = neighbours.alone(_around(lonely, 1))
+    assert "stands alone" in said
+    assert "Of the 8 tiles that touch it: 8 stable." in said
+    lonely[0] = "uncertain"
+    assert "one of 2 landslide or uncertain tiles" in neighbours.alone(_around(lonely, 2))
+    assert "alone" not in neighbours.alone(_around(["stable"] * 9, 0))
+
+
+def test_a_group_hangs_together_by_edges_and_corners(made: Run) -> None:
+    verdicts = np.full(25, "stable", object)  # 5 × 5 tiles
+    verdicts[[0, 6, 7, 24]] = "landslide"
+    run = Run(made.folder, made.meta)
+    run.__dict__["tiles"] = made.tiles.assign(verdict=verdicts)
+    assert neighbourhood(run, 7).group == 3
+    assert neighbourhood(run, 24).group == 1
+    assert neighbourhood(run, 12).group == 0
+    wide = neighbourhood(run, 7, reach=2)
+    assert [one.tile if one else None for one in wide.rows[0]] == [None] * 5
+    assert [one.tile if one else None for one in wide.rows[2]] == [5, 6, 7, 8, 9]
+    assert [one.tile for one in wide.near] == [1, 2, 3, 6, 8, 11, 12, 13]
 
 
 def test_a_limit_of_nought_draws_no_line() -> None:

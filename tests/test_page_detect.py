@@ -1,16 +1,33 @@
 """The Detection page: empty, loaded and failing; its map."""
 
+import json
 import shutil
 from pathlib import Path
+from time import process_time
 
+import folium
+import numpy as np
 import pytest
-from paging import PAGES, bars, button, claimed, new_run, open_page, quiet, texts, wait_for_jobs
+import shapely
+from paging import (
+    PAGES,
+    bars,
+    button,
+    claimed,
+    get,
+    new_run,
+    open_page,
+    quiet,
+    texts,
+    wait_for_jobs,
+)
 from streamlit.testing.v1 import AppTest
+from streamlit_folium import generate_leaflet_string as folium_script
 
 from landslide_core.detect import VERDICTS
 from landslide_core.folder import Run, open_run
 from landslide_core.jobs import Queue
-from pages.parts import map
+from pages.parts import features, map
 
 
 class TestDetection:
@@ -39,9 +56,6 @@ class TestDetection:
         chances = page.dataframe[0].value["probability"].dropna()
         assert chances.is_monotonic_decreasing
         assert page.query_params["run"] == "tiny"
-        for way in ("verdict", "spread"):
-            page.segmented_control[0].set_value(way).run()
-            quiet(page)
 
     def test_running_the_detector(self, home: Path, made: Run, real_workers: None) -> None:
         page = new_run(made, "../my run")
@@ -175,25 +189,180 @@ class TestDetection:
         assert "does not read" in page.error[0].value
 
 
-def test_past_1500_tiles_the_dropped_ones_are_left_out(made: Run) -> None:
-    frame = made.tiles.sample(map.MOST_DRAWN + 1, replace=True, random_state=0)
-    assert len(map.drawn(made.tiles)) == len(made.tiles)
-    assert set(map.drawn(frame)["verdict"]) <= {"landslide", "uncertain", "stable"}
+def many(found: features.Placed, side: int) -> features.Placed:
+    """Side × side squares of 0.01°, the verdicts and probabilities of a run's tiles over again."""
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(side) * 0.01, np.arange(side) * 0.01))
+    boxes = shapely.box(x, y, x + 0.01, y + 0.01)
+    again = np.arange(side * side) % len(found.ids)
+    return features.Placed(
+        ids=np.arange(side * side),
+        codes=found.codes[again],
+        probability=found.probability[again],
+        spread=found.spread[again],
+        masked=found.masked[again],
+        outlines=boxes,
+        centres=shapely.get_coordinates(shapely.centroid(boxes)),
+        tree=shapely.STRtree(boxes),
+    )
 
 
-def test_the_gravest_tiles_are_drawn_last(made: Run) -> None:
-    mixed = made.tiles.assign(verdict=(["landslide", "stable", "uncertain"] * 9)[: len(made.tiles)])
-    order = [VERDICTS.index(verdict) for verdict in map.drawn(mixed)["verdict"]]
-    assert order == sorted(order)
-    assert len(order) == len(mixed)
+class TestFeatures:
+    def test_what_is_in_view(self, with_run: Path, made: Run) -> None:
+        west, south, east, north = made.tiles.total_bounds
+        status, body = get("/features/tiny", query=f"bbox={west},{south},{east},{north}")
+        found = json.loads(body)
+        assert (status, found["total"], found["thinned"]) == (200, 25, False)
+        ranks = [VERDICTS.index(f["properties"]["verdict"]) for f in found["features"]]
+        assert ranks == sorted(ranks)  # the gravest lie on top
+        first = made.tiles.geometry.iloc[12]
+        (twelve,) = (f for f in found["features"] if f["properties"]["tile"] == 12)
+        assert shapely.geometry.shape(twelve["geometry"]).equals_exact(first, 1e-6)
+        x, y = first.centroid.coords[0]
+        (inner,) = json.loads(
+            get("/features/tiny", query=f"bbox={x},{y},{x + 1e-5},{y + 1e-5}")[1]
+        )["features"]
+        assert inner == twelve
+
+    @pytest.mark.parametrize(
+        ("run", "query", "status"),
+        [
+            ("gone", "bbox=0,0,1,1", 404),
+            ("..", "bbox=0,0,1,1", 404),
+            ("tiny", "", 400),
+            ("tiny", "bbox=0,0,nan,1", 400),
+            ("tiny", "bbox=1,0,0,1", 400),
+            ("tiny", "bbox=0,0,1", 400),
+            ("tiny", "bbox=0,0,1,1e9", 400),
+        ],
+    )
+    def test_noise_is_refused(self, with_run: Path, run: str, query: str, status: int) -> None:
+        assert get(f"/features/{run}", query=query)[0] == status
+
+    def test_past_1500_the_gravest_are_drawn_as_points(self, made: Run) -> None:
+        found = many(features.placed(made), 40)
+        answer = features.within(found)
+        assert (answer["total"], answer["thinned"]) == (1600, True)
+        assert len(answer["features"]) == features.MOST
+        kept = [f["properties"]["tile"] for f in answer["features"]]
+        left = np.setdiff1d(found.ids, kept)
+        assert found.gravity[left].max() <= found.gravity[kept].min()
+        assert {f["geometry"]["type"] for f in answer["features"]} == {"Point"}
+        part = features.within(found, (0.0, 0.0, 0.1999, 0.1999))  # 20 × 20 of them
+        assert (part["total"], part["thinned"]) == (400, False)
+
+    def test_29000_tiles_are_answered_fast(self, made: Run) -> None:
+        found = many(features.placed(made), 171)
+        features.within(found)  # the index is made by the first to ask
+        took = []
+        for _ in range(5):
+            begun = process_time()
+            json.dumps(features.within(found))
+            took.append(process_time() - begun)
+        assert min(took) < 0.05
+
+    def test_counts_by_probability(self, made: Run) -> None:
+        found = features.placed(made)
+        counts = features.histogram(found)
+        assert [len(numbers) for numbers in counts.values()] == [101] * len(VERDICTS)
+        for threshold in (0.0, 0.29, 0.5, 1.0):
+            over = sum(sum(numbers[round(threshold * 100) :]) for numbers in counts.values())
+            assert over == int((found.probability >= threshold).sum())
+
+    def test_the_tile_at_a_place(self, made: Run) -> None:
+        found = features.placed(made)
+        x, y = found.centres[7]
+        assert features.tile_at(found, y, x) == 7
+        assert features.tile_at(found, y, x - 360) == 7  # another copy of the world
+        assert features.tile_at(found, y + 1, x) is None
+
+    def test_tiles_in_an_area(self, made: Run) -> None:
+        found = many(features.placed(made), 10)
+        area = shapely.box(0.0, 0.0, 0.0249, 0.0351)
+        # Middles lie at 0.005°, 0.015°, 0.025°, …: two columns of four.
+        assert features.inside(found, area).tolist() == [0, 1, 10, 11, 20, 21, 30, 31]
+        one = shapely.box(0.0, 0.0, 0.01, 0.01)  # 1,113.2 m × 1,105.7 m on the equator
+        assert features.square_kilometres(one) == pytest.approx(1.2309, abs=1e-3)
 
 
-def test_a_masked_landslide_is_drawn_with_dots_and_says_so(made: Run) -> None:
-    row = next(iter(made.tiles.to_dict("records")))
-    alarm = row | {"verdict": "landslide", "alarm": True}
-    flat = row | {"verdict": "landslide", "alarm": False}
-    look = map.Look("probability", 0.5, None, False)
-    drawn, dotted = (map._feature(r, False)["properties"] for r in (alarm, flat))
-    assert "dashArray" not in map._style(drawn, look)
-    assert map._style(dotted, look)["dashArray"] == "1 5"
-    assert dotted["says"] == "Landslide, no alarm: flat ground"
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        "x",
+        {"type": "Point", "coordinates": [1, 2]},
+        {"type": "Polygon", "coordinates": []},
+        {"type": "Polygon", "coordinates": [[[0, 0], ["a", 1], [1, 1], [0, 0]]]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [1e9, 1], [1, 1], [0, 0]]]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [2, 2], [0, 0]]]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]] * 900},
+    ],
+)
+def test_what_is_no_area_is_none(told: object) -> None:
+    assert map.drawn_area(told) is None
+
+
+def test_an_area_that_crosses_itself_is_mended() -> None:
+    bow = {"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]}
+    area = map.drawn_area(bow)
+    assert area is not None
+    assert area.area == pytest.approx(2.0)
+
+
+class TestTheMap:
+    """What the browser tells, and what the page makes of it."""
+
+    def told(self, monkeypatch: pytest.MonkeyPatch, **what: object) -> dict[str, object]:
+        said: dict[str, object] = {}
+
+        def drawn(frame: folium.Map, **options: object) -> dict[str, object]:
+            frame.get_root().render()
+            said["script"] = folium_script(frame)
+            return {"at": 1, **what}
+
+        monkeypatch.setattr(map, "st_folium", drawn)
+        return said
+
+    def test_a_click_shows_the_tile(
+        self, with_run: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        at = made.tiles.geometry.iloc[12].centroid
+        said = self.told(monkeypatch, place=[at.y, at.x], open=False)
+        page = quiet(open_page("detect"))
+        assert "**Tile 12**" in texts(page)
+        assert page.query_params["tile"] == "12"
+        assert "true-colour" in str(said["script"])
+        page.run()  # the component says the same again
+        page.session_state["tile"] = 3
+        assert "**Tile 3**" in texts(quiet(page.run()))
+
+    def test_a_double_click_opens_the_decision(
+        self, with_run: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened: list[str] = []
+        monkeypatch.setattr("streamlit.switch_page", opened.append)
+        at = made.tiles.geometry.iloc[4].centroid
+        self.told(monkeypatch, place=[at.y, at.x], open=True)
+        quiet(open_page("detect"))
+        assert opened == ["decisions.py"]
+
+    def test_an_area_is_counted(
+        self, with_run: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shape = shapely.geometry.mapping(made.tiles.geometry.iloc[[0, 1, 5]].union_all().envelope)
+        self.told(monkeypatch, area=json.loads(json.dumps(shape)))
+        page = quiet(open_page("detect"))
+        assert "4 tiles have their middle in it" in texts(page)
+        inside = made.tiles.iloc[[0, 1, 5, 6]]["verdict"]
+        counts = [int(m.value) for m in page.metric[5:10]]
+        assert counts == [int((inside == name).sum()) for name in reversed(VERDICTS)]
+
+    def test_no_picture_is_offered_when_its_files_changed(
+        self, with_run: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = with_run / "tiny" / "run.json"
+        meta = json.loads(path.read_text())
+        meta["inputs"] = [{**entry, "bytes": entry["bytes"] + 1} for entry in meta["inputs"]]
+        path.write_text(json.dumps(meta))
+        said = self.told(monkeypatch)
+        quiet(open_page("detect"))
+        assert "true-colour" not in str(said["script"])

@@ -1,72 +1,157 @@
 """The Scene page: empty, loaded and failing; roles and uploads behind it."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import rasterio
-from paging import button, open_page, quiet, texts
+from paging import PAGES, button, open_page, quiet, texts
+from streamlit.testing.v1 import AppTest
 
 from landslide_core.folder import Run
 from landslide_core.readers.given import SceneInputs
-from pages.parts import sources, uploads
+from landslide_core.readers.roles import LEFT_OUT
+from pages.parts import roles_table, sources, uploads
+
+
+def source(page: AppTest, name: str) -> AppTest:
+    page.segmented_control[0].set_value(name).run()
+    return page
+
+
+def table(page: AppTest) -> pd.DataFrame:
+    """The table of files and roles, by file."""
+    found: pd.DataFrame = page.dataframe[0].value
+    return found.set_index("File")
+
+
+def metrics(page: AppTest) -> dict[str, str]:
+    return {metric.label: str(metric.value) for metric in page.metric}
 
 
 class TestScene:
     def test_sample(self, home: Path) -> None:
         page = quiet(open_page("scene"))
         assert "simulated" in texts(page)
-        assert [m.value for m in page.metric[2:]] == ["EPSG:32645, 10 m", "12 of 12"]
-        assert page.metric[0].value.endswith(" px")
-        found = page.dataframe[0].value
-        assert list(found.columns) == ["Files", "Subject", "Found", "Decided"]
-        assert len(found) >= 5
-        page.segmented_control[1].set_value("Ascending radar").run()
-        assert "Change in VH" in texts(quiet(page))
+        found = metrics(page)
+        assert (found["Grid"], found["Bands"]) == ("EPSG:32645", "12 of 12")
+        assert found["Size, pixels of 10 m"] == "296 × 296"
+        assert found["Tiles"] == "25"
+        assert found["Cloud"].endswith("%")
+        assert found["Memory, at most"].endswith("GB")
+        roles = table(page)
+        assert roles.loc["s1_desc_pre.tif", "Role"] == "Sentinel-1 descending, before"
+        assert roles.loc["s1_asc_post.tif", "Pass"] == "Ascending"
+        assert "tags" in roles.loc["s2.tif", "Where that comes from"]
+        decisions = page.dataframe[2].value
+        assert list(decisions.columns) == ["Files", "Subject", "Found", "Decided"]
+        assert len(decisions) >= 5
+        assert button(page, "Go on to detection")
+
+    def test_the_day_of_the_event_decides_the_roles_at_once(self, home: Path) -> None:
+        page = open_page("scene")
+        assert page.date_input[0].value == date(2021, 6, 15)  # as the files' tags say
+        before = table(page)
+        assert before.loc["s1_asc_pre.tif", "Why"] == "4 days before the event"
+        page.date_input[0].set_value(date(2021, 6, 20)).run()
+        now = table(quiet(page))
+        assert now.loc["s1_desc_post.tif", "Role"] == "Sentinel-1 descending, before"
+        assert now.loc["s1_desc_pre.tif", "Role"] == "Left out"
+        assert "another one is nearer" in now.loc["s1_desc_pre.tif", "Why"]
+        inputs, _ = page.session_state["scene"]
+        assert inputs.event == date(2021, 6, 20)
+        assert (len(inputs.desc_pre), inputs.desc_post) == (1, ())
+        assert metrics(page)["Bands"] == "10 of 12"
+        assert "Missing: Sentinel-1 descending, after" in texts(page)
+
+    def test_what_is_missing_and_what_that_means(self, home: Path) -> None:
+        page = source(open_page("scene"), "Server files")
+        page.multiselect[0].set_value(["s2.tif", "scl.tif"]).run()
+        said = texts(quiet(page))
+        assert "Missing: Sentinel-1 descending, after" in said
+        assert "no figure for this combination" in said  # an unfitted bundle's card has none
+        assert metrics(page)["Bands"] == "4 of 12"
+        roles = page.dataframe[1].value.set_index("Role")
+        assert roles.loc["Sentinel-2, after", "From event"] == "+10 days"
+        assert roles.loc["Sentinel-2, after", "Covers"] == "100 %"
+        assert roles.loc["Sentinel-1 ascending, after", "Date (UTC)"] == "missing"
+
+    def test_without_a_bundle(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LANDSLIDE_MODELS", str(home / "none"))
+        page = quiet(open_page("scene"))
+        assert "no model bundle" in texts(page)
+        assert button(page, "Go on to detection")
+
+    def test_found_without_a_search(self, home: Path) -> None:
+        page = source(open_page("scene"), "Found")
+        assert "Nothing was loaded" in texts(quiet(page))
 
     def test_empty_server_folder(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LANDSLIDE_DATA", str(home / "nothing"))
-        page = open_page("scene")
-        page.segmented_control[0].set_value("Server files").run()
+        page = source(open_page("scene"), "Server files")
         assert "LANDSLIDE_DATA" in texts(quiet(page))
 
-    def test_roles_are_guessed_and_can_be_taken_away(self, home: Path) -> None:
-        page = open_page("scene")
-        page.segmented_control[0].set_value("Server files").run()
-        assert page.multiselect[0].value == ["s2.tif", "scl.tif"]
-        for box in page.multiselect[1:]:
-            box.set_value([])
-        page.run()
-        assert page.metric[3].value == "4 of 12"
-        assert "Missing" in texts(quiet(page))
+    def test_server_files_are_chosen_and_remembered(self, home: Path) -> None:
+        page = source(open_page("scene"), "Server files")
+        assert "s1_desc_pre.tif" in page.multiselect[0].value  # few files: all at first
         page.multiselect[0].set_value([]).run()
-        assert "at least one file a role" in texts(quiet(page))
+        assert "Choose the files" in texts(quiet(page))
+        page.multiselect[0].set_value(["s2.tif"]).run()
+        again = AppTest.from_file(PAGES / "scene.py", default_timeout=60)
+        for key in ("kept source", "kept server files"):
+            again.session_state[key] = page.session_state[key]
+        again.run()
+        assert quiet(again).multiselect[0].value == ["s2.tif"]
+
+    def test_corrections_stay_while_the_files_do(self, home: Path) -> None:
+        page = open_page("scene")
+        files = sources.sample()
+        assert files is not None
+        key = roles_table.key_of(files)
+        row = list(table(page).index).index("s1_asc_pre.tif")
+        page.session_state[f"kept roles {key}"] = ({row: LEFT_OUT}, 0)
+        page.run()
+        assert table(quiet(page)).loc["s1_asc_pre.tif", "Role"] == "Left out"
+        assert table(page).loc["s1_asc_pre.tif", "Why"] == "chosen by you"
+        assert metrics(page)["Bands"] == "10 of 12"
+        page.date_input[0].set_value(date(2021, 6, 14)).run()
+        assert table(quiet(page)).loc["s1_asc_pre.tif", "Role"] == "Left out"
+        assert "1 corrected by you" in texts(page)
+        button(page, "Undo corrections").click().run()
+        assert table(quiet(page)).loc["s1_asc_pre.tif", "Role"] == "Sentinel-1 ascending, before"
+
+    def test_no_file_has_a_role(
+        self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = home / "unclear"
+        folder.mkdir()
+        shutil.copy(made.folder.parents[1] / "scene" / "s2.tif", folder / "truth.tif")
+        monkeypatch.setenv("LANDSLIDE_DATA", str(folder))
+        page = source(open_page("scene"), "Server files")
+        assert table(quiet(page)).loc["truth.tif", "Role"] == "Left out"
+        assert "at least one file a role" in texts(page)
+        assert not [b for b in page.button if b.label == "Go on to detection"]
 
     def test_upload_says_what_to_do(self, home: Path) -> None:
-        page = open_page("scene")
-        page.segmented_control[0].set_value("Upload").run()
-        assert "Drop the Sentinel-2 file" in texts(quiet(page))
+        page = source(open_page("scene"), "Upload")
+        assert "Drop Sentinel-2" in texts(quiet(page))
 
     def test_uploads_of_one_name_are_kept_apart(self, home: Path, made: Run) -> None:
-        def sent(name: str, path: str) -> tuple[str, bytes, str]:
-            return name, (made.folder.parents[1] / "scene" / path).read_bytes(), "image/tiff"
+        scene = made.folder.parents[1] / "scene"
 
-        page = open_page("scene")
-        page.segmented_control[0].set_value("Upload").run()
+        def sent(name: str, path: str) -> tuple[str, bytes, str]:
+            return name, (scene / path).read_bytes(), "image/tiff"
+
+        page = source(open_page("scene"), "Upload")
         files = [sent("s2.tif", "s2.tif"), sent("scl.tif", "scl.tif")]
         files += [sent("radar.tif", "s1_asc_pre.tif"), sent("radar.tif", "s1_asc_post.tif")]
         page.file_uploader[0].set_value(files).run()
-        quiet(page)
-        assert page.multiselect[0].value == ["s2.tif", "scl.tif"]
-        boxes = {box.label: box for box in page.multiselect}
-        assert "radar.tif (2)" in boxes["Sentinel-1 ascending, before"].options
-        boxes["Sentinel-1 ascending, before"].set_value(["radar.tif (1)"])
-        boxes["Sentinel-1 ascending, after"].set_value(["radar.tif (2)"]).run()
-        assert page.metric[3].value == "8 of 12"
-        inputs, _ = page.session_state["scene"]
+        assert metrics(quiet(page))["Bands"] == "8 of 12"
+        inputs, _ = page.session_state["scene"]  # roles by tags: the names say nothing
         assert [len({path.parent for path in inputs.s2}), len(inputs.s2)] == [1, 2]
-        scene = made.folder.parents[1] / "scene"
         assert inputs.asc_pre[0].read_bytes() == (scene / "s1_asc_pre.tif").read_bytes()
         assert inputs.asc_post[0].read_bytes() == (scene / "s1_asc_post.tif").read_bytes()
 
@@ -76,15 +161,13 @@ class TestScene:
         numbers = {box.label: box for box in page.number_input}
         numbers["Sentinel-2 offset (--s2-offset)"].set_value(-1000.0)
         numbers["Cloud reaches farther by (m)"].set_value(60)
-        page.date_input[0].set_value(date(2015, 4, 25))
         page.selectbox[0].set_value(5).run()
         quiet(page)
         inputs, _ = page.session_state["scene"]
         assert inputs.s2_bands == ("B02", "B03", "B04", "B08")
         assert inputs.s2_offset == -1000
-        assert inputs.event == date(2015, 4, 25)
         assert (inputs.cloud_dilation, inputs.speckle) == (60, 5)
-        found = page.dataframe[0].value["Found"]
+        found = page.dataframe[2].value["Found"]
         assert any("the offset was given" in text for text in found)
         page.text_input[0].set_value("B02").run()
         assert "--s2-bands" in quiet(page).error[0].value
@@ -99,47 +182,25 @@ class TestScene:
         with rasterio.open(folder / "s2.tif", "w", **profile) as file:
             file.write(pixels)
         monkeypatch.setenv("LANDSLIDE_DATA", str(folder))
-        page = open_page("scene")
-        page.segmented_control[0].set_value("Server files").run()
+        page = source(open_page("scene"), "Server files")
         assert "without known names" in quiet(page).error[0].value
         button(page, "Say which band is which").click().run()
         assert button(page, "Use these").disabled
 
-    def test_broken_file(self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_broken_file_is_left_out_and_says_why(
+        self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         folder = home / "broken"
-        folder.mkdir()
-        whole = (made.folder.parents[1] / "scene" / "s2.tif").read_bytes()
+        shutil.copytree(made.folder.parents[1] / "scene", folder)
+        whole = (folder / "s2.tif").read_bytes()
         (folder / "s2.tif").write_bytes(whole[:2000])
         monkeypatch.setenv("LANDSLIDE_DATA", str(folder))
-        page = open_page("scene")
-        page.segmented_control[0].set_value("Server files").run()
-        quiet(page)
-        assert len(page.error) == 1
-        assert "s2.tif" in page.error[0].value
-
-
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [
-        ("s2.tif", "s2"),
-        ("scl.tif", "s2"),
-        ("S2L2A/637U.tif", "s2"),
-        ("s1_desc_pre.tif", "desc_pre"),
-        ("S1-ASC-post_VV.tiff", "asc_post"),
-        ("after-descending.tif", "desc_post"),
-        ("S1RTC/637U.tif", None),
-        ("ascending.tif", None),
-        ("truth_mask.tif", None),
-    ],
-)
-def test_roles_in_names(name: str, role: str | None) -> None:
-    assert sources.guess_role(name) == role
-
-
-def test_files_of_several_places_are_left_to_the_user() -> None:
-    files = ["here/s2.tif", "there/s2.tif"]
-    assert sources.guess_roles(files)["s2"] == []
-    assert sources.guess_roles(files[:1])["s2"] == files[:1]
+        page = source(open_page("scene"), "Server files")
+        row = table(quiet(page)).loc["s2.tif"]
+        assert row["Role"] == "Left out"
+        assert "complete raster" in row["Why"]
+        page.multiselect[0].set_value(["s1_asc_pre.tif", "s1_asc_post.tif"]).run()
+        assert metrics(quiet(page))["Bands"] == "4 of 12"  # the others go on
 
 
 @pytest.mark.parametrize(

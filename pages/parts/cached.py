@@ -5,16 +5,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from landslide_core import render
+from landslide_core.bands import BAND_NAMES, TILE
 from landslide_core.catalogue.area import Area, area_of_file
 from landslide_core.errors import RunDamaged
 from landslide_core.explain import TileExplanation, check_inputs, check_version, explain_tile
 from landslide_core.folder import Run, open_run
+from landslide_core.grid import Window
 from landslide_core.places import is_address
+from landslide_core.plan import tiling_of
 from landslide_core.readers.given import ROLES, SceneInputs
 from landslide_core.readers.inputs import open_scene
+from landslide_core.review.journal import JOURNAL, Event
+from landslide_core.review.review import Review
 from landslide_core.scene import Scene
 from pages.parts import state
 
@@ -31,7 +38,7 @@ PICTURES: Final[dict[str, tuple[str, ...]]] = {
 _LOCKS: Final = tuple(Lock() for _ in range(16))  # a picture asked for twice at once is made once
 
 
-def _stamp(path: Path) -> str:
+def file_stamp(path: Path) -> str:
     """A file's size and time of change, or "gone"."""
     if not path.exists():
         return "gone"
@@ -41,13 +48,13 @@ def _stamp(path: Path) -> str:
 
 def run_stamp(folder: Path) -> str:
     """Changes when a run folder is written anew."""
-    return _stamp(folder / "run.json")
+    return file_stamp(folder / "run.json")
 
 
 def _inputs_stamp(inputs: SceneInputs) -> str:
     """Changes with what was given and with the files on disk."""
     given = [path for role in ROLES for path in inputs.given(role)]
-    marks = ["" if is_address(path) else _stamp(Path(path)) for path in given]
+    marks = ["" if is_address(path) else file_stamp(Path(path)) for path in given]
     return f"{inputs.record()} {marks}"
 
 
@@ -80,10 +87,10 @@ def _area(path: Path, stamp: str) -> Area:
 
 def area(path: Path) -> Area:
     """The polygons of a vector file."""
-    return _area(path, _stamp(path))
+    return _area(path, file_stamp(path))
 
 
-@st.cache_data(max_entries=4, show_spinner="Making previews …")
+@st.cache_resource(max_entries=4, show_spinner="Making previews …")  # nobody writes into it
 def _overview(_scene: Scene, stamp: str) -> render.Overview:
     return render.overview(_scene, OVERVIEW)
 
@@ -100,13 +107,65 @@ def _explanation(_run: Run, stamp: str, tile: int) -> TileExplanation:
 
 def explanation(opened: Run, tile: int) -> TileExplanation:
     """Why a tile got its verdict."""
-    return _explanation(opened, _whole_stamp(opened), tile)
+    return _explanation(opened, whole_stamp(opened), tile)
 
 
-def _whole_stamp(opened: Run) -> str:
+def whole_stamp(opened: Run) -> str:
     """Changes when a run, or a file it was made from, does."""
-    marks = [f"{entry['path']}:{_stamp(Path(entry['path']))}" for entry in opened.meta["inputs"]]
+    marks = [
+        f"{entry['path']}:{file_stamp(Path(entry['path']))}" for entry in opened.meta["inputs"]
+    ]
     return f"{opened.folder} {run_stamp(opened.folder)} {marks}"
+
+
+def review_stamp(folder: Path) -> str:
+    """Changes when somebody reviews a tile of a run, or the run is written anew."""
+    return f"{folder} {run_stamp(folder)} {file_stamp(folder / JOURNAL)}"
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _review(_run: Run, stamp: str) -> tuple[pd.DataFrame, tuple[Event, ...], tuple[str, ...]]:
+    review = Review.of(_run)
+    return review.state(), review.events, review.warnings
+
+
+def review_state(opened: Run) -> pd.DataFrame:
+    """What people say of a run's tiles, as `Review.state`; read again when somebody says more."""
+    return _review(opened, review_stamp(opened.folder))[0]
+
+
+def review_events(opened: Run) -> tuple[Event, ...]:
+    """Everything that was said of a run's tiles, oldest first, revoked or not."""
+    return _review(opened, review_stamp(opened.folder))[1]
+
+
+def review_warnings(opened: Run) -> tuple[str, ...]:
+    """What is wrong with a run's review and mends itself."""
+    return _review(opened, review_stamp(opened.folder))[2]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _surroundings(_run: Run, stamp: str, tile: int) -> render.Floats:
+    check_inputs(_run)
+    opened = scene(_run.inputs())
+    if opened.grid != _run.grid():
+        raise RunDamaged(
+            f"The inputs of {_run.folder} make another grid than when it was made. Put the old "
+            "files back, or run the detection again."
+        )
+    tiling = tiling_of(_run.meta)
+    window = tiling.window(*divmod(tile, tiling.cols))
+    wanted = Window(window.row - TILE, window.col - TILE, 3 * TILE, 3 * TILE)
+    there = opened.grid.clip(wanted)
+    row, col = there.row - wanted.row, there.col - wanted.col
+    pixels = np.full((len(BAND_NAMES), wanted.height, wanted.width), np.nan, np.float32)
+    pixels[:, row : row + there.height, col : col + there.width] = opened.read(there)
+    return pixels
+
+
+def surroundings(opened: Run, tile: int) -> render.Floats:
+    """A tile and one tile's width of ground on each side, (12, 192, 192); NaN off the scene."""
+    return _surroundings(opened, whole_stamp(opened), tile)
 
 
 def backgrounds(opened: Run) -> list[str]:
@@ -128,7 +187,7 @@ def overlay(name: str, layer: str) -> bytes:
     check_inputs(opened)
     if layer not in backgrounds(opened):
         raise KeyError(layer)
-    stamp = _whole_stamp(opened)
+    stamp = whole_stamp(opened)
     with _LOCKS[hash((stamp, layer)) % len(_LOCKS)]:
         return _overlay(opened.folder, layer, stamp)
 

@@ -1,55 +1,20 @@
-"""Plotly figures: the filter's contributions, the ensemble's votes and their grounds."""
+"""Plotly figures of the ensemble: its votes and their grounds, what inputs did to them."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import plotly.graph_objects as go
 
+from landslide_core.attribution import Share
 from landslide_core.calibration import log_odds
 from landslide_core.explain import TileExplanation
 from landslide_core.render import PALETTES
-from pages.parts import theme, wording
+from landslide_core.rounds import ORDER
+from pages.parts import theme
 
-SHOWN: Final = 10  # contributions
+_PARTS: Final = (("Statistics", "#56b4e9", ""), ("Picture", "#cc79a7", "/"))
 MARGIN: Final = {"l": 8, "r": 8, "t": 8, "b": 8}
-
-
-def contributions(why: TileExplanation) -> go.Figure:
-    """Log-odds each feature adds to the filter's score: orange towards landslide, blue away."""
-    top = why.contributions[:SHOWN]
-    rest = sum(weight for _, _, weight in why.contributions[SHOWN:])
-    labels = [wording.feature(name) for name, _, _ in top]
-    texts = [wording.feature_value(name, value) for name, value, _ in top]
-    weights = [weight for _, _, weight in top]
-    labels.append(f"All other {max(len(why.contributions) - SHOWN, 0)} features")
-    texts.append("")
-    weights.append(rest)
-    figure = go.Figure(
-        go.Bar(
-            x=weights,
-            y=labels,
-            orientation="h",
-            marker_color=[theme.ORANGE_BAR if w > 0 else theme.BLUE_BAR for w in weights],
-            customdata=texts,
-            text=texts,
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}<br>value %{customdata}<br>adds %{x:+.2f} log-odds<extra></extra>",
-        )
-    )
-    reach = 1.25 * max((abs(w) for w in weights), default=1.0) or 1.0
-    figure.update_layout(
-        height=430,
-        margin=MARGIN,
-        xaxis={
-            "title": "Log-odds added",
-            "range": [-reach, reach],
-            "zeroline": True,
-        },
-        yaxis={"autorange": "reversed", "automargin": True},
-        showlegend=False,
-    )
-    return figure
 
 
 def votes(why: TileExplanation) -> go.Figure:
@@ -57,12 +22,17 @@ def votes(why: TileExplanation) -> go.Figure:
     members = [
         f"Member {i + 1} · needs {limit:.2f}" for i, limit in enumerate(why.member_thresholds)
     ]
-    over = why.votes >= np.asarray(why.member_thresholds)[:, None]
+    needed = np.asarray(why.member_thresholds)[:, None]
+    over = why.votes >= needed
+    asked = ORDER[: why.votes_cast // len(members)]
+    views = [
+        view if i in asked or not asked else f"<i>{view}</i>" for i, view in enumerate(why.views)
+    ]
     palette = PALETTES["viridis"]
     figure = go.Figure(
         go.Heatmap(
             z=why.votes,
-            x=list(why.views),
+            x=views,
             y=members,
             zmin=0,
             zmax=1,
@@ -70,12 +40,20 @@ def votes(why: TileExplanation) -> go.Figure:
             colorbar={"title": "Vote", "thickness": 12, "outlinewidth": 0},
             xgap=2,
             ygap=2,
-            hovertemplate="%{y}<br>view %{x}<br>vote %{z:.3f}<extra></extra>",
+            customdata=[
+                [
+                    f"{abs(vote - limit):.2f} {'over' if vote >= limit else 'under'} what it needs"
+                    + ("" if view in asked or not asked else "; not asked by the run")
+                    for view, vote in enumerate(row)
+                ]
+                for row, (limit,) in zip(why.votes, needed, strict=True)
+            ],
+            hovertemplate="%{y}<br>view %{x}<br>vote %{z:.3f}, %{customdata}<extra></extra>",
         )
     )
     for (row, column), vote in np.ndenumerate(why.votes):
         figure.add_annotation(
-            x=why.views[column],
+            x=views[column],
             y=members[row],
             text=f"{'● ' if over[row, column] else ''}{vote:.2f}",
             showarrow=False,
@@ -107,9 +85,8 @@ def grounds(why: TileExplanation) -> go.Figure:
                 },
                 hovertemplate="%{y}<br>" + name.lower() + " %{x:+.2f} log-odds<extra></extra>",
             )
-            for name, values, colour, pattern in (
-                ("Statistics", why.statistics, "#56b4e9", ""),
-                ("Picture", picture, "#cc79a7", "/"),
+            for (name, colour, pattern), values in zip(
+                _PARTS, (why.statistics, picture), strict=True
             )
         ]
     )
@@ -131,6 +108,47 @@ def grounds(why: TileExplanation) -> go.Figure:
         height=130 + 30 * max(len(members), 4),
         margin=MARGIN,
         xaxis={"title": "Log-odds", "zeroline": True},
+        yaxis={"autorange": "reversed", "automargin": True},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    )
+    return figure
+
+
+def shares(parts: Mapping[str, Share], least: float, legend: bool = True) -> go.Figure:
+    """Log-odds that go with each input, by statistics and picture; the axis holds ±`least`."""
+    rows = list(parts)
+    values = [[p.statistics for p in parts.values()], [p.picture for p in parts.values()]]
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=name,
+                x=x,
+                y=rows,
+                orientation="h",
+                marker={
+                    "color": colour,
+                    "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": "#17242e"},
+                },
+                hovertemplate="%{y}<br>" + name.lower() + " %{x:+.2f} log-odds<extra></extra>",
+            )
+            for (name, colour, pattern), x in zip(_PARTS, values, strict=True)
+        ]
+    )
+    figure.add_scatter(
+        name="Sum",
+        x=[part.total for part in parts.values()],
+        y=rows,
+        mode="markers",
+        marker={"symbol": "diamond", "size": 11, "color": theme.ink()},
+        hovertemplate="%{y}<br>sum %{x:+.2f} log-odds<extra></extra>",
+    )
+    reach = 1.1 * max(least, *(abs(part.total) for part in parts.values()), 0.1)
+    figure.update_layout(
+        barmode="relative",
+        height=120 + 30 * max(len(rows), 3),
+        margin=MARGIN,
+        showlegend=legend,
+        xaxis={"title": "Log-odds that go with it", "range": [-reach, reach], "zeroline": True},
         yaxis={"autorange": "reversed", "automargin": True},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )

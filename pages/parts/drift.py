@@ -32,7 +32,16 @@ def scene(run: Run) -> None:
     found = [band["likeness"] for band in drift.values()]
     counts = [f"{found.count(name)} {name}" for name in MARKS if name in found]
     title = f"Compared with what the model learnt: {', '.join(counts)} of {len(found)} bands"
-    with st.expander(title, icon=":material/balance:", expanded="unlike" in found):
+    opened = st.expander(
+        title,
+        icon=":material/balance:",
+        expanded="unlike" in found,
+        key=f"drift-{run.folder}",
+        on_change="rerun",
+    )
+    if not opened.open:  # Plotly is megabytes of script: the map comes first
+        return
+    with opened:
         st.markdown(
             "Where the scene's pixels lie among those of the training tiles. A scene like them "
             "has its thick bar in the darker middle and its median near 50 %."

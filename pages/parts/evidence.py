@@ -1,11 +1,13 @@
-"""The sections of the Decision page: how the parts add up, where in the tile, both stages."""
+"""The sections of the Decision page: how the parts add up, both stages, where in the tile."""
 
 from typing import Final
 
 import streamlit as st
 
 from landslide_core.explain import TileExplanation
-from pages.parts import charts, previews, reasons, wording
+from landslide_core.folder import Run
+from pages.parts import attributions, charts, reasons, wording
+from pages.parts.filter_chart import SHOWN, filter_chart
 from pages.parts.waterfall import waterfall
 
 PLAIN: Final = {"displayModeBar": False}
@@ -31,29 +33,31 @@ def weighing(why: TileExplanation) -> None:
     st.caption(reasons.promise(why, weighed))
 
 
-@st.fragment
-def where(why: TileExplanation) -> None:
-    """The heat map over what the sensors saw; the slider reruns only this part."""
-    st.subheader("Where in the tile", anchor=False)
-    opacity = st.slider("Opacity of the heat map", 0.0, 1.0, 0.5, 0.05, width=420)
-    previews.heat_of_tile(why.pixels, why.heat, opacity)
-    st.caption(
-        "The members' mean for each cell of 20 m × 20 m; the frame marks the hottest, "
-        f"{wording.number(float(why.heat.max()))}. A hint where to look: it is not calibrated, and "
-        "its edges are not a scar's outline."
-    )
-
-
 def filter_stage(why: TileExplanation) -> None:
-    """What the filter weighed."""
+    """What the filter saw, and why it did or did not drop the tile."""
     st.subheader("What the filter made of it", anchor=False)
     st.markdown(reasons.filter_sentence(why))
-    st.plotly_chart(charts.contributions(why), config=PLAIN)
-    st.caption(
-        f"What each feature adds to the start value of {wording.signed(why.bias)} log-odds; "
-        "beside its bar, the feature's value in this tile. "
-        "Orange speaks for a landslide, blue against."
+    speaks, against = reasons.strongest(why)
+    left, right = st.columns(2)
+    left.markdown(f"Speaks for a landslide\n{speaks}")
+    right.markdown(f"Speaks against\n{against}")
+    st.plotly_chart(filter_chart(why), config=PLAIN)
+    said = (
+        f"Left: from the start value, the {SHOWN} strongest features one by one "
+        "and all others together, to this tile's score."
     )
+    if why.learnt is None:
+        st.caption(
+            f"{said} Where the values lie among the training's rows is not told: this bundle was "
+            "made by a version that did not keep it."
+        )
+    else:
+        rows = why.learnt.rows
+        st.caption(
+            f"{said} Right: the tile (diamond) among the {rows['landslide']:,} landslide and "
+            f"{rows['stable']:,} other rows that the filter learnt from; thick the middle half of "
+            "them, thin the middle 90 %."
+        )
     with st.expander("Everything that was measured on this tile", icon=":material/table:"):
         st.dataframe(wording.measurements(why.features), height=420)
         st.caption("Reflectance × 10⁴ and dB; indices without a unit.")
@@ -68,10 +72,16 @@ def ensemble(why: TileExplanation) -> None:
         "● marks a vote for a landslide. “Needs” is the member's threshold."
         + reasons.cast_sentence(why)
     )
-    st.markdown("**Statistics or picture**")
-    st.plotly_chart(charts.grounds(why), config=PLAIN)
-    st.caption(
-        "Each member's log-odds: what the tile's statistics say, which is the same in every view, "
-        "and what the picture adds to it, as the mean over the views. The diamond is their sum, "
-        "the upright line what the member needs."
-    )
+    with st.expander("Statistics or picture: the grounds of each member", icon=":material/groups:"):
+        st.plotly_chart(charts.grounds(why), config=PLAIN)
+        st.caption(
+            "Each member's log-odds: what the tile's statistics say, which is the same in every "
+            "view, and what the picture adds to it, as the mean over the views. The diamond is "
+            "their sum, the upright line what the member needs."
+        )
+
+
+def inside(run: Run, tile: int, why: TileExplanation) -> None:
+    """Which inputs moved the ensemble, and which places."""
+    attributions.places(run, tile, why)
+    attributions.inputs(run, tile, why)

@@ -1,39 +1,46 @@
-"""The map: verdict tiles over the scene's own picture, with nothing fetched from elsewhere."""
+"""The map: a run's layers and its tiles, with nothing fetched from elsewhere unless asked for."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 import folium
-import geopandas as gpd
-import numpy as np
 import shapely
 from branca.element import MacroElement
+from folium.elements import JSCSSMixin
 from folium.template import Template
+from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
 from streamlit_folium import st_folium
 
-from landslide_core import render
-from landslide_core.detect import VERDICTS
+from landslide_core import layers, render
+from landslide_core.errors import LandslideError, RunDamaged
+from landslide_core.explain import check_inputs
 from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
-from pages.parts import cached, state, theme, tiles, wording
+from pages.parts import cached, features, looks, serving, state, theme, tiles
 
-MOST_DRAWN: Final = 1500  # tiles; past it those that nobody looks for are left out
-HEIGHT: Final = 600
-STEPS: Final = 24  # palette steps, so that tiles share styles and the page stays small
-COLOURINGS: Final = {"probability": "Probability", "verdict": "Verdict", "spread": "Spread"}
-PALETTES: Final = {"probability": ("viridis", 1.0), "spread": ("cividis", 0.5)}
+HEIGHT: Final = 680
+STEPS: Final = 24  # palette steps of the tiles' colours
+SCRIPTS: Final = ("map-look.js", "map-panel.js", "map-tiles.js", "map.js")
+SCALES: Final = {
+    "probability": ("Probability of a landslide", "viridis", 1.0),
+    "spread": ("Spread of the votes (standard deviation)", "cividis", 0.5),
+}
+MOST_CORNERS: Final = 2000  # of an area drawn by hand
+_INLINE_PICTURES: Final = 2  # without routes every picture travels with the page
 
 
 @dataclass(frozen=True)
-class Look:
-    """How the map is drawn."""
+class Said:
+    """What was just done on the map; nothing else of it ever reaches the server."""
 
-    colouring: str = "probability"
-    opacity: float = 0.6
-    background: str | None = "true-colour"
-    online: bool = False
+    tile: int | None = None  # clicked now
+    open: bool = False  # twice, or with Enter
+    area: BaseGeometry | None = None  # drawn, and still there; degrees
 
 
 class _Corners(MacroElement):
@@ -50,27 +57,97 @@ class _Corners(MacroElement):
     )
 
 
-def draw(run: Run, look: Look, selected: int | None) -> int | None:
-    """Draw the map; returns the tile just clicked. Panning and zooming run no script."""
+class _Plugin(JSCSSMixin, MacroElement):
+    """Our own script on the map, and what it is told; see pages/browser/map.js."""
+
+    # drawnItems is streamlit-folium's name for what is drawn; it would define it otherwise.
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        window.drawnItems = [];
+        window.landslide = landslideMap({{ this._parent.get_name() }}, {{ this.said|tojson }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.said = said
+        self.default_js = [
+            ("leaflet_draw", _address(tiles.draw_url("leaflet.draw.js"), tiles.DRAW)),
+            *((name, _address(features.browser_url(name), features.BROWSER)) for name in SCRIPTS),
+        ]
+        self.default_css = [
+            ("leaflet_draw_css", _address(tiles.draw_url("leaflet.draw.css"), tiles.DRAW)),
+            ("map_css", _address(features.browser_url("map.css"), features.BROWSER)),
+        ]
+
+
+class _Selection(MacroElement):
+    """The selected tile's outline, told to the script whenever it changes."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "window.landslide.select({{ this.ring|tojson }});{% endmacro %}"
+    )
+
+    def __init__(self, ring: list[list[float]] | None) -> None:
+        super().__init__()
+        self.ring = ring
+
+
+def draw(run: Run, selected: int | None) -> Said:
+    """Draw the map; returns what was done on it. Only choosing a tile or an area runs a script.
+
+    Raises RunDamaged.
+    """
+    found = features.placed(run)
+    group = folium.FeatureGroup("Selected")
+    _Selection(_ring(found, selected)).add_to(group)
+    name = Path(run.folder).name
     said = st_folium(
-        _frame(run),
-        key=f"map-{Path(run.folder).name}",
+        _frame(run, found),
+        key=f"map-{name}",
         height=HEIGHT,
         use_container_width=True,
-        returned_objects=["last_active_drawing", "last_object_clicked_count"],
-        feature_group_to_add=[_ground(run, look), _tiles(run, look), _outline(run, selected)],
+        returned_objects=[],  # the script tells by itself, and only what matters
+        feature_group_to_add=[group],
     )
-    drawing, count = said.get("last_active_drawing"), said.get("last_object_clicked_count")
-    if not drawing or not state.is_new(f"click-{Path(run.folder).name}", count):
+    area = drawn_area(said.get("area"))
+    place = _place(said.get("place"))
+    if not state.is_new(f"click-{name}", said.get("at")) or place is None:
+        return Said(area=area)
+    return Said(features.tile_at(found, *place), said.get("open") is True, area)
+
+
+def _place(told: Any) -> tuple[float, float] | None:
+    """Latitude and longitude, as the browser tells them."""
+    match told:
+        case [int() | float() as latitude, int() | float() as longitude]:
+            known = isfinite(latitude) and isfinite(longitude)
+            return (float(latitude), float(longitude)) if known else None
+    return None
+
+
+def drawn_area(told: Any) -> BaseGeometry | None:
+    """The area of a GeoJSON polygon that the browser tells; None where it is none."""
+    if not isinstance(told, dict) or told.get("type") != "Polygon":
         return None
-    return int(drawing["properties"]["tile_id"])
+    try:
+        shape = shapely.geometry.shape(told)
+    except (KeyError, TypeError, ValueError, IndexError, ShapelyError):
+        return None
+    corners = shapely.get_coordinates(shape)
+    if not 4 <= len(corners) <= MOST_CORNERS or not (abs(corners) <= (720, 90)).all():
+        return None
+    whole = shapely.make_valid(shape)
+    return whole if whole.area > 0 else None
 
 
-def _frame(run: Run) -> folium.Map:
-    """The empty map; it never changes for a run, so the view survives every rerun."""
+def _frame(run: Run, found: features.Placed) -> folium.Map:
+    """The map without a selection; it stays the same for a run, and with it the view."""
     frame = blank()
-    south_west, north_east = _bounds(run)
-    frame.fit_bounds([south_west, north_east], padding=(8, 8))
+    _Plugin(_settings(run, found)).add_to(frame)
     return frame
 
 
@@ -84,8 +161,8 @@ def blank(middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1) -> folium.Map
         zoom_snap=0.25,
         font_size="0.8rem",
     )
-    frame.default_js = [("leaflet", tiles.leaflet_url("leaflet.js"))]
-    frame.default_css = [("leaflet_css", tiles.leaflet_url("leaflet.css"))]
+    frame.default_js = [("leaflet", _address(tiles.leaflet_url("leaflet.js"), tiles.LEAFLET))]
+    frame.default_css = [("leaflet_css", _address(tiles.leaflet_url("leaflet.css"), tiles.LEAFLET))]
     colour = "#1a242e" if theme.is_dark() else "#e9edf0"
     figure = frame.get_root()
     assert isinstance(figure, folium.Figure)
@@ -96,150 +173,112 @@ def blank(middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1) -> folium.Map
     return frame
 
 
+def _address(url: str, folder: Path) -> str:
+    """Where a script or style lies: the app's own, or the file itself where there are no routes."""
+    if serving.are_routes_there():
+        return url
+    path = folder / url.split("?")[0].rsplit("/", 1)[1]
+    kind = "text/javascript" if path.suffix == ".js" else "text/css"
+    return f"data:{kind};base64,{b64encode(path.read_bytes()).decode()}"
+
+
 def _bounds(run: Run) -> tuple[tuple[float, float], tuple[float, float]]:
     return render.web_map_bounds(render.shrink(run.grid(), cached.OVERVIEW)[1])
 
 
-def _ground(run: Run, look: Look) -> folium.FeatureGroup:
-    """Online street map if asked for, and the scene's picture."""
-    group = folium.FeatureGroup("Background")
-    if look.online:
-        folium.TileLayer("OpenStreetMap").add_to(group)
-    if look.background:
-        south_west, north_east = _bounds(run)
-        picture = folium.raster_layers.ImageOverlay(
-            "http://localhost", bounds=[south_west, north_east], pixelated=False
-        )
-        picture.url = tiles.overlay_url(Path(run.folder), look.background)  # folium embeds paths
-        picture.add_to(group)
-    return group
-
-
-def drawn(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The tiles to draw, the gravest on top; past MOST_DRAWN only those not dropped."""
-    if len(frame) > MOST_DRAWN:
-        frame = frame[~frame["verdict"].isin(("filtered_out", "no_data"))]
-    return frame.sort_values("verdict", key=lambda column: column.map(VERDICTS.index))
-
-
-def _tiles(run: Run, look: Look) -> folium.FeatureGroup:
-    group = folium.FeatureGroup("Tiles")
-    shown = drawn(_on_one_map(run.tiles))
-    if shown.empty:
-        return group
-    as_points = len(shown) > MOST_DRAWN
-    features = [_feature(row, as_points) for row in shown.to_dict("records")]
-    folium.GeoJson(
-        {"type": "FeatureCollection", "features": features},
-        style_function=lambda feature: _style(feature["properties"], look),
-        marker=folium.CircleMarker(radius=4) if as_points else None,
-        tooltip=folium.GeoJsonTooltip(
-            ["tile_id", "says", "chance", "spread_text"],
-            ["Tile", "Verdict", "Probability", "Spread"],
-        ),
-    ).add_to(group)
-    return group
-
-
-def _feature(row: Mapping[str, Any], as_point: bool) -> dict[str, Any]:
-    shape = row["geometry"].centroid if as_point else row["geometry"]
-    corners = [shape.coords[0]] if as_point else list(shape.exterior.coords)
-    rounded = [[round(x, 6), round(y, 6)] for x, y, *_ in corners]  # 1e-6° is 0.1 m
-    return {
-        "type": "Feature",
-        "id": str(row["tile_id"]),
-        "geometry": {
-            "type": "Point" if as_point else "Polygon",
-            "coordinates": rounded[0] if as_point else [rounded],
-        },
-        "properties": {
-            "tile_id": int(row["tile_id"]),
-            "verdict": str(row["verdict"]),
-            "probability": _or_none(row["probability"]),
-            "spread": _or_none(row["spread"]),
-            "masked": _is_masked(row),
-            "says": theme.VERDICT_WORDS[str(row["verdict"])]
-            + (", no alarm: flat ground" if _is_masked(row) else ""),
-            "chance": wording.number(row["probability"]),
-            "spread_text": wording.number(row["spread"]),
-        },
-    }
-
-
-def _is_masked(row: Mapping[str, Any]) -> bool:
-    """Whether a landslide tile raises no alarm."""
-    return row["verdict"] == "landslide" and not row.get("alarm", True)
-
-
-def _or_none(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None
-
-
-def _style(properties: Mapping[str, Any], look: Look) -> dict[str, Any]:
-    """Fill by the chosen colouring; the outline tells the verdict whatever the fill."""
-    verdict = properties["verdict"]
-    fill: str | None
-    if look.colouring == "verdict":
-        fill = VERDICT_COLOURS[verdict]
-    else:
-        fill = _palette_colour(properties[look.colouring], look.colouring)
-    faint = verdict in ("filtered_out", "no_data")
-    strength = look.opacity * (0.35 if faint else 1.0) if fill else 0.0
-    style = {
-        "fillColor": fill or "#888888",
-        "fillOpacity": round(strength, 3),
-        "color": "#ffffff" if verdict == "landslide" else "#10202c",
-        "opacity": round((0.25 if faint else 0.9) * min(1.0, look.opacity * 1.6), 3),
-        "weight": {"landslide": 2.2, "uncertain": 1.6}.get(verdict, 0.6),
-    }
-    dashes = "5 4" if verdict == "uncertain" else "1 5" if properties["masked"] else None
-    return style | ({"dashArray": dashes} if dashes else {})
-
-
-def _palette_colour(value: float | None, colouring: str) -> str | None:
-    if value is None:
+def _ring(found: features.Placed, tile: int | None) -> list[list[float]] | None:
+    rows = (found.ids == tile).nonzero()[0] if tile is not None else []
+    if not len(rows):
         return None
-    palette, top = PALETTES[colouring]
-    step = round(min(value / top, 1.0) * STEPS) / STEPS
-    red, green, blue = render.palette_at(step, palette)
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    return [[y, x] for x, y in shapely.get_coordinates(found.outlines[rows[0]]).round(6).tolist()]
 
 
-def _on_one_map(tiles: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Tiles side by side: longitudes run on past 180° where a run lies across that.
-
-    A tile that is cut there is whole again: its outline is convex.
-    """
-    west, _, east, _ = tiles.total_bounds
-    if not east - west > 180:
-        return tiles
-    moved = shapely.transform(
-        tiles.geometry.to_numpy(), lambda at: np.column_stack([at[:, 0] % 360, at[:, 1]])
-    )
-    return tiles.set_geometry(shapely.convex_hull(moved), crs=tiles.crs)
-
-
-def _outline(run: Run, selected: int | None) -> folium.FeatureGroup:
-    """The selected tile, ringed."""
-    group = folium.FeatureGroup("Selected")
-    every = _on_one_map(run.tiles)
-    chosen = every[every["tile_id"] == selected] if selected is not None else None
-    if chosen is not None and len(chosen):
-        ring = [(y, x) for x, y, *_ in chosen.geometry.iloc[0].exterior.coords]
-        for colour, weight in (("#000000", 6), ("#ffffff", 3)):
-            folium.PolyLine(ring, color=colour, weight=weight, interactive=False).add_to(group)
-    return group
-
-
-def legend(look: Look) -> None:
-    """What the fill means, on its fixed scale, and what the outlines mean."""
-    if look.colouring == "verdict":
-        theme.swatches([(words, VERDICT_COLOURS[v]) for v, words in theme.VERDICT_WORDS.items()])
-        return
-    palette, top = PALETTES[look.colouring]
-    labels = {
-        "probability": "Probability of a landslide",
-        "spread": "Spread of the votes (standard deviation)",
+def _settings(run: Run, found: features.Placed) -> dict[str, Any]:
+    """All that the map's script is told."""
+    served, folder = serving.are_routes_there(), Path(run.folder)
+    shown = _layers(run)
+    counts = features.histogram(found)
+    pictures = [layer["name"] for layer in shown if layer["kind"] in ("optical", "radar")]
+    names = {layer["name"] for layer in shown}
+    plain = "none" if pictures and len(found.ids) <= features.MOST else "probability"
+    return {
+        "run": folder.name,
+        "bounds": _bounds(run),
+        "dark": theme.is_dark(),
+        "total": len(found.ids),
+        "masked": bool(found.masked.any()),
+        "features": features.url(folder) if served else None,
+        "inline": None if served else features.within(found),
+        "layers": shown,
+        "verdicts": [
+            {"name": name, "words": words, "colour": VERDICT_COLOURS[name], "counts": counts[name]}
+            for name, words in reversed(theme.VERDICT_WORDS.items())
+        ],
+        "scales": {
+            name: {"title": title, "top": top, "colours": _ramp(palette), "ticks": _ticks(top)}
+            for name, (title, palette, top) in SCALES.items()
+        },
+        "look": {
+            "layer": next(iter(pictures), "none"),
+            "lo": 1.0,
+            "result": plain if plain in names else "none",
+            "ro": 0.6,
+            "colour": "probability",
+            "to": 0.55,
+            "t": 0.0,
+            "base": "none",
+        },
     }
-    ticks = [f"{top * share:g}" for share in (0, 0.25, 0.5, 0.75, 1)]
-    theme.palette_legend(labels[look.colouring], palette, ticks)
+
+
+def _layers(run: Run) -> list[dict[str, Any]]:
+    """The layers that can be shown, as the script takes them; begins to make the scene's."""
+    folder = Path(run.folder)
+    every = layers.of_run(run)
+    try:
+        check_inputs(run)
+        if serving.are_routes_there():
+            looks.state_of(run.inputs())
+    except RunDamaged:  # the page says so: results alone can be shown
+        every = [layer for layer in every if layer.kind == "result"]
+    shown = [_layer(layer, folder) for layer in every]
+    return [layer for layer in shown if layer["tiles"] or layer["overlay"]]
+
+
+def _layer(layer: layers.Layer, folder: Path) -> dict[str, Any]:
+    served = serving.are_routes_there()
+    stand_in = layer.name in cached.PICTURES
+    overlay = tiles.overlay_url(folder, layer.name) if stand_in and served else None
+    if stand_in and not served and layer.name in list(cached.PICTURES)[:_INLINE_PICTURES]:
+        overlay = _inline(folder, layer.name)
+    return {
+        "name": layer.name,
+        "title": layer.title,
+        "kind": layer.kind,
+        "unit": layer.unit,
+        "note": layer.note,
+        "smooth": layer.smooth,
+        "scale": layer.name if layer.name in SCALES else None,
+        "colours": list(render.PALETTES[layer.palette]) if layer.palette else [],
+        "ticks": list(layer.ticks),
+        "classes": [(theme.VERDICT_WORDS.get(n, n), colour) for _, n, colour in layer.classes],
+        "tiles": tiles.tile_url(folder, layer.name) if served else None,
+        "overlay": overlay,
+    }
+
+
+def _inline(folder: Path, layer: str) -> str | None:
+    """A run's picture inside its address, for an app without routes."""
+    try:
+        return f"data:image/webp;base64,{b64encode(cached.overlay(folder.name, layer)).decode()}"
+    except (KeyError, LandslideError):
+        return None
+
+
+def _ramp(palette: str) -> list[str]:
+    steps = render.palette_at([step / STEPS for step in range(STEPS + 1)], palette)
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in steps.tolist()]
+
+
+def _ticks(top: float) -> list[str]:
+    return [f"{top * share:g}" for share in (0, 0.25, 0.5, 0.75, 1)]

@@ -1,79 +1,52 @@
-"""Pictures of a scene: optical, radar, change and cloud, with their legends."""
+"""Looking at a scene before detection, and at one tile of it after."""
 
-from collections.abc import Collection
+from typing import Final
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from landslide_core import render
-from landslide_core.bands import INDEX, OPTICAL, RADAR_ROLES, radar_band
-from pages.parts import theme, wording
+from landslide_core import layers, render
+from landslide_core.bands import INDEX, RADAR_ROLES, radar_band
+from landslide_core.errors import LandslideError
+from landslide_core.layers import Layer
+from landslide_core.readers.given import SceneInputs
+from landslide_core.scene import Scene
+from pages.parts import compare, gallery, state, theme, wording
 
 _ZOOM = 6  # times: crisp pixels, not the browser's blur
 CLOUD_COLOUR = (230, 60, 160)
+WAYS: Final = {"Swipe": "swipe", "Side by side": "side", "Gallery": ""}
 
 
-def scene_previews(small: render.Overview, available: Collection[str]) -> None:
-    """The previews of one sensor, of those that the bands allow."""
-    names = []
-    if set(available) & set(OPTICAL):
-        names.append("Optical")
-    passes = [p for p in wording.PASS_WORDS if _has(available, f"{p}_post")]
-    names += [f"{wording.PASS_WORDS[p]} radar" for p in passes]
-    if not names:
+def panel(inputs: SceneInputs, scene: Scene, key: str) -> None:
+    """Ways to look at a scene: all pictures, or two of them under a divider or side by side."""
+    offered = gallery.in_order(
+        layers.of_scene(scene.available, bool(scene.classes or scene.probabilities))
+    )
+    if not offered:
         st.info("There is no band to show: give the scene a Sentinel-2 or a post-event file.")
         return
-    name = st.segmented_control("Show", names, default=names[0], required=True)
-    if name == "Optical":
-        _optical(small, available)
-    else:
-        _radar(
-            small, available, next(p for p, words in wording.PASS_WORDS.items() if words in name)
-        )
+    _panel(inputs, scene, offered, key)
 
 
-def _has(available: Collection[str], role: str) -> bool:
-    return {radar_band(role, pol) for pol in ("vv", "vh")} <= set(available)
-
-
-def _optical(small: render.Overview, available: Collection[str]) -> None:
-    columns = st.columns(3)
-    if {"red", "green", "blue"} <= set(available):
-        true = render.optical(small.pixels, ("red", "green", "blue"))
-        _picture(columns[0], true, "**True colour.** Red, green, blue.")
-    else:
-        true = None
-        columns[0].caption("True colour needs the red, green and blue bands.")
-    if {"nir", "red", "green"} <= set(available):
-        false = render.optical(small.pixels, ("nir", "red", "green"))
-        _picture(columns[1], false, "**False colour.** Near infrared as red: plants glow.")
-    else:
-        columns[1].caption("False colour needs the near infrared, red and green bands.")
-    if small.cloud is None or true is None:
-        columns[2].caption(
-            "There is no scene classification: cloud is flagged tile by tile where red is bright."
-        )
-        return
-    flagged = render.over(true, render.mask(small.cloud, CLOUD_COLOUR), 0.75)
-    seen = np.isfinite(small.pixels[0])
-    share = float(small.cloud[seen].mean()) if seen.any() else 0.0
-    _picture(columns[2], flagged, f"**Cloud.** {share:.1%} flagged, in magenta.")
-
-
-def _radar(small: render.Overview, available: Collection[str], orbit_pass: str) -> None:
-    columns = st.columns(3)
-    post = render.radar(small.pixels, f"{orbit_pass}_post")
-    _picture(columns[0], post, "**After.** VV as red, VH as green, VV − VH as blue.")
-    if not _has(available, f"{orbit_pass}_pre"):
-        columns[1].caption("Change needs a file from before the event as well.")
-        return
-    for column, pol in zip(columns[1:], ("vv", "vh"), strict=True):
-        layer = render.change(small.pixels, orbit_pass, pol)
-        shown = render.colourise(layer, render.CHANGE_LIMITS, "orange-blue")
-        _picture(column, shown, f"**Change in {pol.upper()}.** After − before.")
-    with columns[1]:
-        change_legend()
+@st.fragment
+def _panel(inputs: SceneInputs, scene: Scene, offered: list[Layer], key: str) -> None:
+    state.start_widgets(compare.boxes(offered, key))
+    way = st.segmented_control(
+        "Look",
+        WAYS,
+        default="Swipe" if len(offered) > 1 else "Gallery",
+        required=True,
+        key=f"{key} way",
+    )
+    try:
+        if way == "Gallery" or len(offered) < 2:
+            gallery.draw(inputs, scene, offered, key)
+        else:
+            compare.draw(WAYS[way], inputs, scene, offered, key)
+    except LandslideError as error:
+        theme.problem(error)
 
 
 def change_legend() -> None:
@@ -84,11 +57,6 @@ def change_legend() -> None:
         "orange-blue",
         [f"{low:.0f} darker".replace("-", "−"), "0", f"+{high:.0f} brighter"],
     )
-
-
-def _picture(column: st.delta_generator.DeltaGenerator, shown: render.RGBA, caption: str) -> None:
-    column.image(render.encode(shown), width="stretch")
-    column.caption(caption)
 
 
 def bands_of_tile(pixels: render.Floats, cloud: NDArray[np.bool_]) -> None:

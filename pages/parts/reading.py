@@ -19,19 +19,26 @@ MEANINGS: Final = (NONE, *WANTED, *LAYERS, *(band for band in L2A_ORDER if band 
 SPECKLE: Final = {0: "None", 5: "Lee, 5 × 5", 7: "Lee, 7 × 7"}
 
 
+def event(key: str, usual: date | None) -> date | None:
+    """The day of the event; `usual` is what the files themselves say."""
+    kept: date | None = state.kept(f"event {key}", None)
+    day = st.date_input(
+        "Day of the event",
+        value=kept or usual,
+        min_value=FIRST,
+        max_value="today",
+        key=f"event-{key}-{usual}",
+        help="What was taken before it and after it decides the files' roles.",
+    )
+    state.keep(f"event {key}", day if day != usual else None)
+    return day
+
+
 def options(inputs: SceneInputs, key: str) -> SceneInputs:
     """The reading options of a scene; `key` keeps apart what is typed for different sources."""
     with st.expander("Reading options", icon=":material/tune:"):
-        left, middle, right = st.columns(3)
-        event = left.date_input(
-            "Day of the event",
-            value=inputs.event,
-            min_value=FIRST,
-            max_value="today",
-            key=f"event-{key}",
-            help="The dates of all files are held against it.",
-        )
-        reach = middle.number_input(
+        left, right = st.columns(2)
+        reach = left.number_input(
             "Cloud reaches farther by (m)",
             0,
             1000,
@@ -47,7 +54,7 @@ def options(inputs: SceneInputs, key: str) -> SceneInputs:
             key=f"speckle-{key}",
             help="The model was fitted on unfiltered radar: filter only to compare.",
         )
-        inputs = replace(inputs, event=event, cloud_dilation=reach, speckle=speckle)
+        inputs = replace(inputs, cloud_dilation=reach, speckle=speckle)
         return _optical(inputs, key) if inputs.s2 else inputs
 
 

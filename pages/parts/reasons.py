@@ -2,8 +2,17 @@
 
 import numpy as np
 
+from landslide_core.calibration import log_odds
 from landslide_core.explain import TileExplanation, Weighing
-from pages.parts.wording import combination, number, percent, signed
+from pages.parts.filter_chart import place
+from pages.parts.wording import (
+    combination,
+    feature,
+    feature_value,
+    number,
+    percent,
+    signed,
+)
 
 
 def votes_for(why: TileExplanation) -> tuple[int, int]:
@@ -128,16 +137,37 @@ def limits(weighing: Weighing) -> str:
 
 
 def filter_sentence(why: TileExplanation) -> str:
-    """What the filter did, and why."""
+    """What the filter did, and by how much."""
     score, limit = number(why.filter_score), number(why.filter_threshold)
     if not np.isfinite(why.filter_threshold):
         return (
             f"Score {score}; with this combination of missing bands the filter drops nothing, "
             "so the tile went on to the ensemble."
         )
+    ends = log_odds(np.array([why.filter_score, why.filter_threshold]))
+    margin = f"by {abs(float(ends[0] - ends[1])):.2f} log-odds"
     if why.filter_score < why.filter_threshold:
-        return f"Score {score} is under the threshold {limit}: the tile was dropped."
-    return f"Score {score} reaches the threshold {limit}: the tile went on to the ensemble."
+        return f"Score {score} is under the threshold {limit} {margin}: the tile was **dropped**."
+    return (
+        f"Score {score} is over the threshold {limit} {margin}: the tile **went on** to the "
+        "ensemble. The threshold is low on purpose: the filter is to drop only what is plain."
+    )
+
+
+def strongest(why: TileExplanation) -> tuple[str, str]:
+    """The three features that speak loudest for a landslide, and against, as Markdown lists."""
+    sides = []
+    for sign in (1, -1):
+        chosen = [one for one in why.contributions if one[2] * sign > 0][:3]
+        lines = []
+        for name, value, share in chosen:
+            where = place(why.learnt, name, value)
+            lines.append(
+                f"- **{feature(name)}** {feature_value(name, value)}"
+                f"{f', {where}' if where else ''} ({signed(share)})"
+            )
+        sides.append("\n".join(lines) or "- nothing")
+    return sides[0], sides[1]
 
 
 def ensemble_sentence(why: TileExplanation) -> str:

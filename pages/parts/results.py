@@ -6,20 +6,13 @@ from typing import Final
 
 import pandas as pd
 import streamlit as st
+from shapely.geometry.base import BaseGeometry
 
 from landslide_core.errors import RunDamaged
 from landslide_core.explain import check_inputs
 from landslide_core.folder import Run
-from pages.parts import drift, map, state, theme, wording
+from pages.parts import drift, features, state, theme, wording
 
-FILES: Final = {
-    "tiles.gpkg": ("Tiles, GeoPackage", "application/geopackage+sqlite3"),
-    "tiles.parquet": ("Tiles, GeoParquet", "application/vnd.apache.parquet"),
-    "probability.tif": ("Probability, GeoTIFF", "image/tiff"),
-    "spread.tif": ("Spread, GeoTIFF", "image/tiff"),
-    "verdict.tif": ("Verdicts, GeoTIFF", "image/tiff"),
-    "run.json": ("Run record, JSON", "application/json"),
-}
 COLUMNS: Final = {
     "tile_id": st.column_config.NumberColumn("Tile", format="%d"),
     "says": st.column_config.TextColumn("Verdict"),
@@ -94,22 +87,6 @@ def mask_sentence(run: Run) -> str:
     return said
 
 
-def what_is_drawn(run: Run) -> None:
-    """How outlines read, and what was left out of a large map."""
-    shown = len(map.drawn(run.tiles))
-    masked = "dotted white landslide on flat ground, without an alarm, " if is_masked(run) else ""
-    text = (
-        f"Outline: white landslide, {masked}dashed uncertain, thin otherwise. Click a tile to see "
-        "why."
-    )
-    if shown < len(run.tiles):
-        text += (
-            f" {shown:,} of {len(run.tiles):,} tiles are drawn; "
-            "filtered out and no data are left out."
-        )
-    st.caption(text)
-
-
 def tile_card(run: Run, tile: int | None) -> None:
     """The selected tile in short, and the way to its decision."""
     found = run.tiles[run.tiles["tile_id"] == tile] if tile is not None else run.tiles[:0]
@@ -128,6 +105,37 @@ def tile_card(run: Run, tile: int | None) -> None:
         st.metric("Filter score", wording.number(row["filter_score"]))
         if st.button("Open decision", type="primary", icon=":material/troubleshoot:"):
             st.switch_page("decisions.py")
+        st.caption("A double click on the map, or Enter, opens it too.")
+
+
+def area_card(run: Run, area: BaseGeometry) -> None:
+    """What lies in the area drawn on the map, and its tiles to take away."""
+    found = features.placed(run)
+    rows = features.inside(found, area)
+    inside = run.tiles.iloc[rows]
+    with st.container(border=True):
+        size = features.square_kilometres(area)
+        st.markdown(
+            f"**Area of interest**, {size:,.2f} km²: {len(rows):,} tiles have their middle in it"
+        )
+        counts = inside["verdict"].value_counts()
+        known = inside["probability"].dropna()
+        mean = wording.number(known.mean()) if len(known) else "–"
+        figures = {
+            **{words: f"{counts.get(name, 0):,}" for name, words in theme.VERDICT_WORDS.items()},
+            "Mean probability": mean,
+        }
+        for column, (label, figure) in zip(st.columns(len(figures)), figures.items(), strict=True):
+            column.metric(label, figure)
+        st.download_button(
+            "Tiles inside, GeoJSON",
+            lambda: inside.to_json(drop_id=True),
+            file_name=f"{Path(run.folder).name}-area.geojson",
+            mime="application/geo+json",
+            on_click="ignore",
+            icon=":material/download:",
+            disabled=not len(rows),
+        )
 
 
 def table(run: Run) -> bool:
@@ -164,25 +172,6 @@ def has_slope(run: Run) -> bool:
 def ranked(run: Run) -> pd.DataFrame:
     """The run's tiles by falling probability; tiles without one last."""
     return run.tiles.sort_values("probability", ascending=False, na_position="last", kind="stable")
-
-
-def downloads(run: Run) -> None:
-    """Every result file; read from disk only when asked for."""
-    st.subheader("Downloads", anchor=False)
-    present = [name for name in FILES if (Path(run.folder) / name).is_file()]
-    columns = st.columns(3)
-    for i, name in enumerate(present):
-        path = Path(run.folder) / name
-        label, mime = FILES[name]
-        columns[i % 3].download_button(
-            f"{label} ({theme.megabytes(path.stat().st_size)})",
-            path.read_bytes,
-            file_name=f"{path.parent.name}-{name}",
-            mime=mime,
-            on_click="ignore",
-            icon=":material/download:",
-            width="stretch",
-        )
 
 
 def provenance(run: Run) -> None:

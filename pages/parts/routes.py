@@ -2,10 +2,12 @@
 
 from starlette.routing import BaseRoute
 
-from pages.parts import tiles
+from pages.parts import features, handover, receiving, serving, tiles
 
 
 def routes(base: str = "") -> list[BaseRoute]:
     """All routes, under `server.baseUrlPath`."""
     base = f"/{base.strip('/')}" if base.strip("/") else ""
-    return [*tiles.routes(base)]
+    serving.mounted(base)
+    parts = (receiving, tiles, features, handover)
+    return [route for part in parts for route in part.routes(base)]

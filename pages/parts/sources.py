@@ -1,53 +1,41 @@
-"""Choosing a scene's files: the sample, the server's folder, small uploads, or what was found."""
+"""Where a scene's files come from: the sample, the server's folder, uploads, or what was found."""
 
 import os
-import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
 
 from landslide_core.readers.given import ROLES, SceneInputs
-from pages.parts import state, theme, wording
-from pages.parts.uploads import keep, side_by_side
+from landslide_core.readers.sentinel1 import TOKEN as POLARISATION
+from landslide_core.readers.sentinel2 import band_of
+from pages.parts import state, theme, uploads, wording
 
 ENDINGS: Final = (".tif", ".tiff", ".jp2", ".zip")
 MOST_LISTED: Final = 2000
-Choice = tuple[SceneInputs, str]
+FEW: Final = 12  # files of a server folder that are all taken at first
 
 
-def guess_role(name: str) -> str | None:
-    """The role a path speaks of, e.g. "s1_desc_pre.tif" -> "desc_pre"; None if unclear."""
-    words = re.split(r"[^a-z0-9]+", name.lower())
-
-    def says(*stems: str) -> bool:
-        return any(word.startswith(stem) for word in words for stem in stems)
-
-    if says("truth", "label", "mask", "verdict", "probability", "spread"):
-        return None
-    if says("dem", "srtm", "elevation"):
-        return "dem"
-    if says("s2", "sentinel2", "msi", "optical", "scl"):
-        return "s2"
-    orbit_pass = "desc" if says("desc", "dsc") else "asc" if says("asc") else None
-    time = "pre" if says("pre", "before") else "post" if says("post", "after") else None
-    return f"{orbit_pass}_{time}" if orbit_pass and time else None
+def _as_they_are(paths: Sequence[Path]) -> list[Path]:
+    return list(paths)
 
 
-def list_rasters(folder: Path) -> list[Path]:
-    """Rasters, zips and SAFE products in a folder and below it; the first MOST_LISTED of them.
+@dataclass(frozen=True)
+class Files:
+    """What was brought in: files, folders and archives by the name they are shown under."""
 
-    A product is one entry, not its hundred files.
-    """
-    found = []
-    for top, folders, files in os.walk(folder):
-        found += [Path(top, name) for name in folders if _is_safe(name)]
-        folders[:] = [n for n in folders if not (_is_safe(n) or n.startswith("."))]
-        found += [Path(top, name) for name in files if name.lower().endswith(ENDINGS)]
-        if len(found) >= MOST_LISTED:
-            break
-    return sorted(found[:MOST_LISTED])
+    paths: Mapping[str, Path]
+    name: str  # of the scene
+    event: date | None = None
+    roles: Mapping[Path, str] = field(default_factory=dict)  # where they are known already
+    placed: Callable[[Sequence[Path]], list[Path]] = _as_they_are  # before a role's are read
+
+    def inputs(self, roles: Mapping[str, Sequence[Path]]) -> SceneInputs:
+        """Files by role as the reader takes them."""
+        return inputs_from({role: self.placed(paths) for role, paths in roles.items()})
 
 
 def inputs_from(roles: Mapping[str, Iterable[Path]]) -> SceneInputs:
@@ -56,51 +44,57 @@ def inputs_from(roles: Mapping[str, Iterable[Path]]) -> SceneInputs:
     return SceneInputs(**given)
 
 
-def sample() -> Choice | None:
+def sample() -> Files | None:
     """The bundled sample, or what to do where it is missing."""
-    files = _below(state.SAMPLE)
-    roles = {role: [files[n] for n in names] for role, names in guess_roles(files).items()}
-    if not any(roles.values()):
+    files = {path.name: path for path in list_rasters(state.SAMPLE)}
+    if not files:
         st.info("The sample is not here yet. Write it with `landslide sample`, then reload.")
         return None
-    return inputs_from(roles), "sample"
+    return Files(files, "sample")
 
 
-def _is_safe(name: str) -> bool:
-    return name.upper().endswith(".SAFE")
-
-
-def _below(folder: Path) -> dict[str, Path]:
-    """Rasters of a folder, by their path in it."""
-    return {str(path.relative_to(folder)): path for path in list_rasters(folder)}
-
-
-def guess_roles(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names by guessed role; where several folders have a say, which to take is not guessed."""
-    guesses = {name: guess_role(name) for name in names}
-    roles = {role: [name for name in guesses if guesses[name] == role] for role in ROLES}
-    return {
-        role: found
-        if len({PurePath(name).parent for name in found}) == 1 and len(found) < 15
-        else []
-        for role, found in roles.items()
-    }
-
-
-def server_files() -> Choice | None:
-    """One multi-select a role over the server folder's rasters, filled in by their names."""
+def server_files() -> Files | None:
+    """What the user picks of the server's folder: files, products, whole folders."""
     folder = state.data_folder()
-    files = _below(folder)
-    if not files:
+    listed = {str(path.relative_to(folder)): [path] for path in list_rasters(folder)}
+    if not listed:
         st.info(
             f"There is no .tif, .jp2, .zip or .SAFE in `{folder}`. Put scenes there, or point "
             "`LANDSLIDE_DATA` at another folder and restart."
         )
         return None
-    return _choice(_assign(files, guess_roles(files)), folder.name)
+    every = {**_folders(listed), **listed}
+    usual = list(listed) if len(listed) <= FEW else []
+    before = [name for name in state.kept("server files", usual) if name in every]
+    chosen = st.multiselect(
+        f"Files and folders of {wording.literal(folder.name)}",
+        list(every),
+        default=before,
+        key=f"server-files-{hash(folder)}",
+        placeholder="Type a part of a name; a folder brings in all that lies below it",
+    )
+    state.keep("server files", chosen)
+    if not chosen:
+        st.info("Choose the files of one place: images from after the event, and from before it.")
+        return None
+    paths = dict.fromkeys(path for name in chosen for path in every[name])
+    return Files({str(path.relative_to(folder)): path for path in paths}, folder.name)
 
 
-def found() -> Choice | None:
+def uploaded() -> Files | None:
+    """Files from the browser, kept in this session's own folder."""
+    files = uploads.panel("uploads")
+    if not files:
+        st.info(
+            "Drop Sentinel-2 from after the event and Sentinel-1 from before and after it here. "
+            "Any subset works; what is missing will be listed."
+        )
+        return None
+    folder = state.uploads_folder()
+    return Files(files, "upload", placed=lambda paths: uploads.side_by_side(paths, folder))
+
+
+def found() -> Files | None:
     """The scene last loaded from a catalogue."""
     loaded = state.loaded_scene()
     if loaded is None:
@@ -111,52 +105,54 @@ def found() -> Choice | None:
     fetched, name = loaded
     for warning in fetched.warnings:
         theme.warning(warning)
-    folder = next(Path(p).parent for role in ROLES for p in fetched.inputs.given(role))
-    st.caption(f"Loaded for the area and day chosen, into {wording.literal(str(folder))}.")
-    return fetched.inputs, name
-
-
-def uploads() -> Choice | None:
-    """Small files from the browser, kept in this session's own folder."""
-    folder = state.uploads_folder()
-    cap = st.get_option("server.maxUploadSize")
-    files = st.file_uploader(
-        f"GeoTIFF, JPEG 2000 or zipped SAFE, up to {cap} MB a file; larger ones belong in the "
-        "server folder.",
-        type=[ending[1:] for ending in ENDINGS],
-        accept_multiple_files=True,
-        key="uploader",
+    roles = {Path(path): role for role in ROLES for path in fetched.inputs.given(role)}
+    st.caption(
+        "Loaded for the area and day chosen, into "
+        f"{wording.literal(str(next(iter(roles)).parent))}."
     )
-    if not files:
-        st.info(
-            "Drop the Sentinel-2 file and the Sentinel-1 files before and after the event here. "
-            "Any subset works; what is missing will be listed."
-        )
-        return None
-    kept = keep(files, folder)
-    sure = [label for label in kept if not label.endswith(")")]  # the name is not given twice
-    roles = _assign(kept, guess_roles(sure))
-    return _choice({r: side_by_side(paths, folder) for r, paths in roles.items()}, "upload")
+    return Files({path.name: path for path in roles}, name, fetched.inputs.event, roles)
 
 
-def _assign(files: Mapping[str, Path], guessed: Mapping[str, list[str]]) -> dict[str, list[Path]]:
-    """Let the user say which file is what."""
-    chosen: dict[str, list[Path]] = {}
-    columns = st.columns(2)
-    for i, role in enumerate(ROLES):
-        picked = columns[i % 2].multiselect(
-            theme.ROLE_WORDS[role],
-            list(files),
-            default=guessed[role],
-            key=f"role_{role}_{hash(tuple(files.values()))}",  # other files: guess anew
-            placeholder="No file",
-        )
-        chosen[role] = [files[name] for name in picked]
-    return chosen
+def list_rasters(folder: Path) -> list[Path]:
+    """Rasters, archives and products in a folder and below it; the first MOST_LISTED of them.
+
+    A product is one entry, not its hundred files: a SAFE, or a folder of one file a band.
+    """
+    found: list[Path] = []
+    for top, folders, files in os.walk(folder):
+        found += [Path(top, name) for name in folders if _is_safe(name)]
+        folders[:] = [n for n in folders if not (_is_safe(n) or n.startswith("."))]
+        rasters = [name for name in files if name.lower().endswith(ENDINGS)]
+        if Path(top) != folder and _is_product(rasters):
+            found.append(Path(top))
+        else:
+            found += [Path(top, name) for name in rasters]
+        if len(found) >= MOST_LISTED:
+            break
+    return sorted(found[:MOST_LISTED])
 
 
-def _choice(roles: Mapping[str, list[Path]], name: str) -> Choice | None:
-    if any(roles.values()):
-        return inputs_from(roles), name
-    st.info("Give at least one file a role to go on.")
-    return None
+def _is_safe(name: str) -> bool:
+    return name.upper().endswith(".SAFE")
+
+
+def _is_product(names: Sequence[str]) -> bool:
+    """Whether files of one folder are the bands of one product: each another band, by name."""
+    bands = [_band(Path(name).stem) for name in names]
+    return len(names) > 1 and None not in bands and len(set(bands)) == len(bands)
+
+
+def _band(stem: str) -> str | None:
+    """ "VH" or "B02" from the name of a file that holds one band."""
+    radar = POLARISATION.search(stem)
+    return radar[1].upper() if radar else band_of(stem)
+
+
+def _folders(listed: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
+    """Folders that hold several of the listed, by their path with a stroke at the end."""
+    below: dict[str, list[Path]] = {}
+    for name, paths in listed.items():
+        for parent in Path(name).parents:
+            if parent != Path("."):
+                below.setdefault(f"{parent}/", []).extend(paths)
+    return {name: paths for name, paths in sorted(below.items()) if len(paths) > 1}

@@ -1,6 +1,10 @@
 """The only reader and writer of session state and of the address bar."""
 
 import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,9 +43,30 @@ def bundles() -> list[Path]:
 def uploads_folder() -> Path:
     """This session's own folder for uploaded files."""
     if "uploads" not in st.session_state:
-        st.session_state["uploads"] = os.urandom(8).hex()
+        st.session_state["uploads"] = secrets.token_hex(16)  # who knows it may send files there
     # The dot keeps it out of the way of a run of that name.
     return runs_folder() / ".uploads" / str(st.session_state["uploads"])
+
+
+def adopt_uploads(token: str) -> None:
+    """Go on with the folder of a session that this browser tab had before it was reloaded."""
+    folder = runs_folder() / ".uploads" / token
+    if re.fullmatch(r"[0-9a-f]{32}", token) and folder.is_dir() and not folder.is_symlink():
+        with suppress(OSError):  # something is in it already, or it is the same
+            uploads_folder().rmdir()
+        folder.mkdir(exist_ok=True)
+        st.session_state["uploads"] = token
+
+
+def component(key: str) -> dict[str, Any]:
+    """What a component's browser side last said, before it is drawn too."""
+    return dict(st.session_state.get(key) or {})
+
+
+def once(name: str, act: Callable[[], None]) -> None:
+    """Act once a session."""
+    if is_new(name, True):
+        act()
 
 
 def scenes_folder() -> Path:
@@ -130,6 +155,33 @@ def choose_scene(inputs: SceneInputs, name: str) -> None:
     st.session_state["scene"] = (inputs, name)
 
 
+def start_widgets(values: Mapping[str, Any]) -> None:
+    """Give widgets their first values; what they have since is kept while they are not drawn."""
+    for key, value in values.items():
+        st.session_state[key] = st.session_state.get(key, value)
+
+
+def set_widgets(values: Mapping[str, Any]) -> None:
+    """Give widgets values, by key; from a callback, before they are drawn."""
+    st.session_state.update(values)
+
+
+def forget_widgets(stem: str) -> None:
+    """Put the widgets whose key begins so back to their defaults; from a callback."""
+    for key in [str(key) for key in st.session_state if str(key).startswith(stem)]:
+        del st.session_state[key]
+
+
+def kept(name: str, usual: Any) -> Any:
+    """What was chosen on the Scene page: widgets forget when another page is shown."""
+    return st.session_state.get(f"kept {name}", usual)
+
+
+def keep(name: str, value: Any) -> None:
+    """Remember a choice of the Scene page."""
+    st.session_state[f"kept {name}"] = value
+
+
 def name_bands(widget: str, names: str) -> None:
     """Keep band names chosen in the dialog for the text field that shows them."""
     st.session_state[f"names for {widget}"] = names
@@ -180,3 +232,55 @@ def loaded_scene() -> tuple[Fetched, str] | None:
 def keep_loaded_scene(fetched: Fetched, name: str) -> None:
     """Remember a scene loaded from a catalogue for the Scene page."""
     st.session_state["loaded"] = (fetched, name)
+
+
+def reviewer() -> str:
+    """Name of whoever reviews in this session; "" until it is given."""
+    return str(st.session_state.get("reviewer", ""))
+
+
+def reviewer_forgotten() -> bool:
+    """Whether the name was taken away in this session, so that another one is asked for."""
+    return st.session_state.get("reviewer") == ""
+
+
+def keep_reviewer(name: str) -> None:
+    """Remember who reviews; "" asks again."""
+    st.session_state["reviewer"] = " ".join(name.split())
+
+
+def typed(widget: str) -> str:
+    """The text in a field, in a callback, before the page is drawn."""
+    return str(st.session_state.get(widget) or "")
+
+
+def is_on(widget: str) -> bool:
+    """Whether a toggle is on, in a callback, before the page is drawn."""
+    return bool(st.session_state.get(widget, False))
+
+
+def notice() -> tuple[str, bool]:
+    """What the last review action came to, and whether it was refused."""
+    told: tuple[str, bool] = st.session_state.get("review-notice", ("", False))
+    return told
+
+
+def keep_notice(text: str, refused: bool = False) -> None:
+    """Remember what to say about the last review action."""
+    st.session_state["review-notice"] = (text, refused)
+
+
+def dropped_drawings() -> int:
+    """How often a drawn outline was dropped in this session."""
+    return int(st.session_state.get("review-drops", 0))
+
+
+def drop_drawing() -> None:
+    """Forget an outline that was drawn and not kept."""
+    st.session_state["review-drops"] = dropped_drawings() + 1
+
+
+def exported() -> dict[str, Any]:
+    """Zip files of reviews made in this session, by kind."""
+    made: dict[str, Any] = st.session_state.setdefault("review-exports", {})
+    return made

@@ -1,7 +1,11 @@
-"""Routes beside the Streamlit script: vendored Leaflet and the map's picture overlays."""
+"""Routes beside the Streamlit script: vendored Leaflet, the map's tiles and overlays."""
 
+from collections.abc import Callable
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +13,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from landslide_core.errors import LandslideError
-from pages.parts import cached
+from landslide_core.explain import check_inputs
+from landslide_core.folder import open_run
+from landslide_core.layers import LAYERS, Layer
+from landslide_core.looks import look_key
+from pages.parts import cached, looks, painting, state
 
 VENDOR: Final = Path(__file__).parent.parent / "vendor"
 LEAFLET: Final = VENDOR / "leaflet-1.9.4"
@@ -17,6 +25,12 @@ DRAW: Final = VENDOR / "leaflet-draw-1.0.4"
 # The map lives in a frame at component/streamlit_folium.st_folium/index.html: two steps up is
 # the app's root, whatever server.baseUrlPath or a proxy has put before it.
 ROOT: Final = "../.."
+DEEPEST: Final = 22  # zoom
+_KEEP: Final = {"Cache-Control": "private, max-age=86400"}
+_FORGET: Final = {"Cache-Control": "no-store"}  # what is not there yet may be soon
+_PLACE: Final = "{z:int}/{x:int}/{y:int}"
+
+Find = Callable[[str, Layer], Path]
 
 
 def routes(base: str = "") -> list[BaseRoute]:
@@ -25,6 +39,11 @@ def routes(base: str = "") -> list[BaseRoute]:
         Mount(f"{base}/leaflet", StaticFiles(directory=LEAFLET)),
         Mount(f"{base}/leaflet-draw", StaticFiles(directory=DRAW)),
         Route(f"{base}/overlay/{{run}}/{{layer}}.webp", _overlay),
+        *(
+            Route(f"{base}/{kind}/{{name}}/{{layer}}/{_PLACE}{sharp}.webp", partial(_tile, *how))
+            for kind, find in (("tiles", of_run), ("look", of_look))
+            for sharp, how in (("", (find, 1)), ("@2x", (find, 2)))
+        ),
     ]
 
 
@@ -41,6 +60,73 @@ def draw_url(name: str) -> str:
 def overlay_url(run: Path, layer: str) -> str:
     """Address of a run's overlay picture, as seen from the map's frame."""
     return f"{ROOT}/overlay/{run.name}/{layer}.webp?v={cached.run_stamp(run)}"
+
+
+def tile_url(run: Path, layer: str) -> str:
+    """Address of a run's tiles for Leaflet, `{z}/{x}/{y}{r}` open, as seen from the map's frame."""
+    at = "{z}/{x}/{y}{r}.webp"
+    return f"{ROOT}/tiles/{quote(run.name)}/{layer}/{at}?v={cached.run_stamp(run)}"
+
+
+def look_url(key: str, layer: str) -> str:
+    """Address of a look's tiles for Leaflet, as seen from the map's frame."""
+    return f"{ROOT}/look/{key}/{layer}/{{z}}/{{x}}/{{y}}{{r}}.webp"
+
+
+def of_run(name: str, layer: Layer) -> Path:
+    """The raster of a finished run's layer. Raises KeyError, LandslideError."""
+    folder = {path.name: path for path in state.runs()}[name]
+    if layer.kind == "result":
+        return _there(folder / f"{layer.name}.tif", layer)
+    run = open_run(folder)
+    check_inputs(run)
+    return of_look(look_key(run.inputs()), layer)
+
+
+def of_look(key: str, layer: Layer) -> Path:
+    """The raster of a look's layer. Raises KeyError."""
+    if layer.kind == "result" or (path := looks.path_of(key)) is None:
+        raise KeyError(layer.name)
+    return path
+
+
+def _there(path: Path, layer: Layer) -> Path:
+    if not path.is_file():
+        raise KeyError(layer.name)
+    return path
+
+
+def _tile(find: Find, density: int, request: Request) -> Response:
+    """A tile, for runs of the list, looks that are there and layers of the table; else 404."""
+    asked = request.path_params
+    z, x, y = (asked[name] for name in "zxy")
+    if asked["layer"] not in LAYERS or z > DEEPEST or max(x, y) >= 2**z:
+        return _refused(404, "There is no such layer or tile; open the map again.")
+    layer = LAYERS[asked["layer"]]
+    try:
+        stretch = [_number(request.query_params.get(end)) for end in ("low", "high")]
+        path = find(asked["name"], layer)
+        picture = painting.tile(path, layer, (z, x, y), 256 * density, (stretch[0], stretch[1]))
+    except ValueError:
+        return _refused(400, "low and high are to be numbers, low under high; correct them.")
+    except KeyError:
+        return _refused(404, "There is no such picture, or it isn't made yet; open the map again.")
+    except LandslideError as error:
+        return _refused(404, " ".join(str(error).split()))
+    return Response(picture, media_type="image/webp", headers=_KEEP)
+
+
+def _refused(status: int, line: str) -> Response:
+    return Response(line, status, headers=_FORGET, media_type="text/plain")
+
+
+def _number(text: str | None) -> float | None:
+    """A finite number of the address. Raises ValueError."""
+    if text is None:
+        return None
+    if not isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
 def _overlay(request: Request) -> Response:

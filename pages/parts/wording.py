@@ -72,6 +72,18 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
+def plain(value: float) -> str:
+    """A figure as short as it can be told: "−22", "0.35"."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def span(low: float, high: float, unit: str) -> str:
+    """A range with its unit: "−22 … 0 dB"; reflectance as a share of one."""
+    if unit == "reflectance × 10⁴":
+        return f"{low / 1e4:.3f} … {high / 1e4:.3f} reflectance".replace("-", "−")
+    return f"{plain(low)} … {plain(high)} {unit}".rstrip()
+
+
 def combination(name: str) -> str:
     """An input combination in words: those of its everyday name, else its groups."""
     if name in USUAL:

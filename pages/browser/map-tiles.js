@@ -1,0 +1,130 @@
+// The tiles of the run: fetched for what is in view, drawn on a canvas, found under the pointer.
+"use strict";
+
+window.mapTiles = (map, said, look, told) => {
+    map.createPane("tiles").style.zIndex = 420;
+    map.createPane("ring").style.zIndex = 430;
+    const canvas = L.canvas({pane: "tiles", padding: 0.2});
+    const group = L.layerGroup().addTo(map);
+    let drawn = []; // {facts, layers: [[layer, isCasing]], box, ring}, the gravest last
+    let loaded = null; // bounds of which every tile is drawn
+    let request = null;
+
+    const rank = Object.fromEntries(said.verdicts.map((verdict, i) => [verdict.name, i]));
+
+    function fill(facts) {
+        if (look.colour === "none") return null;
+        if (look.colour === "verdict") return said.verdicts[rank[facts.verdict]].colour;
+        const {colours, top} = said.scales[look.colour];
+        const value = facts[look.colour];
+        if (value === null) return null;
+        return colours[Math.round(Math.min(value / top, 1) * (colours.length - 1))];
+    }
+
+    // The fill tells the chosen figure, the outline the verdict whatever the fill.
+    function style(facts, isCasing) {
+        const faded = look.t > 0 && !(facts.probability >= look.t);
+        const grave = facts.verdict === "landslide" || facts.verdict === "uncertain";
+        const faint = rank[facts.verdict] < 2; // no data, filtered out
+        const strength = look.to === 0 ? 0 : faded ? 0.12 : faint ? 0.45 : 1;
+        const colour = fill(facts);
+        return {
+            fill: !isCasing, fillColor: colour || "#888888",
+            fillOpacity: colour ? look.to * strength : 0,
+            color: grave && !isCasing ? "#ffffff" : "#10202c",
+            opacity: strength * (isCasing ? 0.65 : grave ? 1 : 0.35),
+            weight: isCasing ? 4 : facts.verdict === "landslide" ? 2.2 : grave ? 1.6 : 0.6,
+            dashArray: isCasing ? null
+                : facts.masked ? "1 5" : facts.verdict === "uncertain" ? "5 4" : null,
+        };
+    }
+
+    function restyle() {
+        for (const {facts, layers} of drawn) {
+            for (const [layer, isCasing] of layers) layer.setStyle(style(facts, isCasing));
+        }
+    }
+
+    function shapes(feature) {
+        const {geometry, properties: facts} = feature;
+        const options = casing => ({renderer: canvas, interactive: false, ...style(facts, casing)});
+        if (geometry.type === "Point") {
+            const [lng, lat] = geometry.coordinates;
+            const dot = L.circleMarker([lat, lng], {...options(false), radius: 4});
+            return {facts, layers: [[dot, false]], box: L.latLngBounds([[lat, lng]]), ring: null};
+        }
+        const ring = geometry.coordinates[0].map(([lng, lat]) => [lat, lng]);
+        // A dark line under the white one: it reads on snow as well as on water.
+        const grave = facts.verdict === "landslide" || facts.verdict === "uncertain";
+        const layers = (grave ? [true, false] : [false])
+            .map(casing => [L.polygon(ring, options(casing)), casing]);
+        return {facts, layers, box: L.latLngBounds(ring), ring};
+    }
+
+    function draw(answer) {
+        group.clearLayers();
+        drawn = answer.features.map(shapes);
+        for (const {layers} of drawn) for (const [layer] of layers) group.addLayer(layer);
+        told(answer);
+    }
+
+    async function load() {
+        if (!said.features || (loaded && loaded.contains(map.getBounds()))) return;
+        if (request) request.abort();
+        request = new AbortController();
+        const box = map.getBounds().pad(0.2);
+        const limits = [Math.max(box.getWest(), -720), Math.max(box.getSouth(), -90),
+            Math.min(box.getEast(), 720), Math.min(box.getNorth(), 90)];
+        try {
+            const address = `${said.features}&bbox=${limits.map(v => v.toFixed(6)).join(",")}`;
+            const answer = await fetch(address, {signal: request.signal});
+            if (!answer.ok) throw new Error(`The tiles could not be loaded (${answer.status}).`);
+            const found = await answer.json();
+            loaded = found.thinned ? null : box;
+            draw(found);
+        } catch (error) {
+            if (error.name !== "AbortError") told({error: error.message});
+        }
+    }
+
+    function holds(ring, {lat, lng}) {
+        let is = false;
+        for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+            const [a, b] = [ring[i], ring[j]];
+            if ((a[0] > lat) !== (b[0] > lat)
+                && lng < (b[1] - a[1]) * (lat - a[0]) / (b[0] - a[0]) + a[1]) is = !is;
+        }
+        return is;
+    }
+
+    // The tile under a place, the one on top of several; for points the nearest within reach.
+    function at(place) {
+        const here = map.latLngToContainerPoint(place);
+        let [best, least] = [null, 8]; // pixels
+        for (let i = drawn.length - 1; i >= 0; i--) {
+            const {ring, box} = drawn[i];
+            if (ring && box.contains(place) && holds(ring, place)) return drawn[i];
+            if (ring) continue;
+            const far = map.latLngToContainerPoint(box.getCenter()).distanceTo(here);
+            if (far < least) [best, least] = [drawn[i], far];
+        }
+        return best;
+    }
+
+    const rings = L.layerGroup().addTo(map);
+    const pen = L.svg({pane: "ring"});
+    function select(ring) {
+        rings.clearLayers();
+        if (!ring) return;
+        for (const [color, weight] of [["#000000", 7], ["#ffffff", 4], ["#0b6a82", 1.5]]) {
+            L.polygon(ring, {color, weight, fill: false, interactive: false,
+                renderer: pen}).addTo(rings);
+        }
+    }
+
+    let timer = null;
+    map.on("moveend", () => { clearTimeout(timer); timer = setTimeout(load, 120); });
+    if (said.inline) draw(said.inline);
+    load();
+    return {restyle, at, select, all: () => drawn};
+};

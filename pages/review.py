@@ -1,0 +1,96 @@
+"""Review page: people correct the machine, tile by tile, in the order of use."""
+
+import streamlit as st
+
+from landslide_core.errors import LandslideError
+from landslide_core.folder import Run
+from pages.parts import (
+    cached,
+    results,
+    review_actions,
+    review_history,
+    review_order,
+    review_outline,
+    review_picture,
+    review_queue,
+    review_summary,
+    running,
+    state,
+    theme,
+    wording,
+)
+
+
+def judge(run: Run, queue: review_queue.Queue) -> None:
+    """The tile's pictures beside what can be said of it."""
+    tile = queue.tile
+    said = queue.said.loc[tile]
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        pictured, drawn = review_picture.draw(run, tile, said["outline"])
+    place = queue.place(drawing=drawn is not None)
+    with right:
+        review_history.judged(run, tile, said, queue.labels.get(tile, {}))
+        review_actions.notice()
+        review_actions.labelling(run, place, said["verdict"], said["comment"])
+        review_actions.moving(run, place)
+        if pictured or said["outline"] is not None:
+            review_outline.panel(run, tile, said["outline"], drawn)
+        review_history.history(run, tile)
+
+
+def work(run: Run, names: list[str]) -> None:
+    """Queue, tile, and what it all amounts to."""
+    review_queue.ask_name()
+    runs, *row, who = st.columns([3, 3, 2, 4, 2], vertical_alignment="bottom")
+    with runs:
+        results.choose(names, run.folder.name)
+    with who:
+        review_queue.tell_name()
+    said, events = cached.review_state(run), cached.review_events(run)
+    for line in cached.review_warnings(run):
+        theme.warning(line)
+    order = review_order.stable_order(run, said)
+    if not order:
+        st.info("Every tile of this run is without data: there is nothing to review.")
+        return
+    queue = review_queue.choose(row, order, said, review_order.labels_of(events))
+    if queue is None:
+        st.info("No tile is in this filter. Choose another one above.")
+    else:
+        judge(run, queue)
+    review_summary.show(run, said)
+    review_queue.watch(run.folder, cached.review_stamp(run.folder))
+
+
+def no_run() -> None:
+    """What to do where there is no run to review."""
+    theme.header("Review", "Correct the machine, tile by tile.")
+    jobs, asked = running.under_way(), state.asked_run()
+    if asked:
+        running.absent(asked, jobs)
+    else:
+        st.info("There is no run yet. Run detection first, then come back to review it.")
+    running.watch(jobs)
+    if st.button("Go to detection", icon=":material/map:"):
+        st.switch_page("detect.py")
+
+
+def show() -> None:
+    """Draw the page."""
+    folder, names = state.chosen_run(), [path.name for path in state.runs()]
+    if folder is None:
+        no_run()
+        return
+    try:
+        run = cached.run(folder)
+        lead = f"Correct the machine's verdicts of run {wording.escaped(folder.name)}."
+        theme.header("Review", lead, run.meta["simulated"])
+        state.choose_run(folder.name)
+        work(run, names)
+    except LandslideError as error:
+        theme.problem(error)
+    review_actions.keys()
+
+
+show()

@@ -1,0 +1,71 @@
+"""Tour page: a guided walk over the sample, in seven steps, for whoever sees this first."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from landslide_core.errors import LandslideError
+from landslide_core.folder import Run
+from pages.parts import (
+    cached_tour,
+    state,
+    theme,
+    tour_result,
+    tour_run,
+    tour_scene,
+    tour_verdicts,
+    tour_walk,
+    wording,
+)
+
+TITLES: Final = (
+    "Where did the slopes fail?",
+    "What a landslide looks like from above",
+    "What radar sees",
+    "Tiles, and what the filter removes",
+    "What the ensemble decides",
+    "The result, held against the truth",
+    "What it is not, and what to do next",
+)
+
+
+def steps(run: Run) -> tuple[Callable[[], None], ...]:
+    """What draws each step."""
+    truth = tour_run.truth()
+    score, story = cached_tour.score(run, truth), cached_tour.story(run, truth)
+    return (
+        partial(tour_scene.question, run, story, score),
+        partial(tour_scene.optical, run, story),
+        partial(tour_scene.radar, run, story),
+        partial(tour_verdicts.tiles, run, story, score),
+        partial(tour_verdicts.ensemble, run, story),
+        partial(tour_result.result, run, story, score),
+        partial(tour_result.next_steps, run, score),
+    )
+
+
+def show() -> None:
+    """Draw the page."""
+    if gone := tour_run.missing():
+        theme.header("Tour", "A guided walk over the sample.")
+        st.warning(
+            f"The sample is not whole: {', '.join(gone)} missing in "
+            f"{wording.literal(str(state.SAMPLE))}. Write it with `landslide sample`, then reload."
+        )
+        return
+    run, trouble = tour_run.newest()
+    if run is None:
+        theme.header("Tour", "A guided walk over the sample.", simulated=True)
+        tour_run.offer(trouble)
+        return
+    step = tour_walk.bar(TITLES)
+    with tour_walk.stage():
+        try:
+            steps(run)[step - 1]()
+        except LandslideError as error:
+            theme.problem(error)
+
+
+show()

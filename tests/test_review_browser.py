@@ -1,0 +1,104 @@
+"""Reviewing in a real browser: keys act, typing does not, and what was said outlives the server."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from browsing import AT_REST, CHROMIUM, MISSING, WAIT, Server
+from playwright.sync_api import Browser, Page, expect
+
+from landslide_core.folder import Run, open_run
+from landslide_core.review.review import Review
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+expect.set_options(timeout=WAIT)
+
+
+@pytest.fixture(scope="module")
+def server(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one run of two members' votes."""
+    home = tmp_path_factory.mktemp("review")
+    shutil.copytree(made.folder.parents[1], home, dirs_exist_ok=True)
+    begun = Server(home)
+    yield begun
+    begun.kill()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A browser page."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1400})
+    opened = context.new_page()
+    opened.set_default_timeout(WAIT)
+    yield opened
+    context.close()
+
+
+def test_keys_outline_refresh_and_a_killed_server(page: Page, server: Server) -> None:
+    run = open_run(server.home / "runs" / "tiny")
+    sure = run.tiles["verdict"].isin(["landslide", "stable", "filtered_out"])
+    first, second = (int(tile) for tile in run.tiles["tile_id"][sure][:2])
+    review = Review.of(run)
+
+    page.goto(f"{server.address}/review?run=tiny&tile={first}")
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_role("button", name="Start reviewing").click()
+    draw = page.get_by_role("button", name="Draw outline")
+    expect(draw).to_be_enabled()
+    page.wait_for_function("() => localStorage.getItem('landslide-reviewer') === 'Ana'")
+    page.wait_for_function(AT_REST)
+
+    page.keyboard.press("o")  # draw a triangle, and keep it
+    expect(draw).to_have_attribute("aria-pressed", "true")
+    ground = page.locator(".review-map").bounding_box()
+    assert ground is not None
+    corners = page.locator(".review-map .leaflet-editing-icon")
+    for drawn, (x, y) in enumerate(((0.5, 0.3), (0.6, 0.6), (0.4, 0.6)), 1):
+        page.mouse.move(ground["x"] + x * ground["width"], ground["y"] + y * ground["height"])
+        page.mouse.down()
+        page.mouse.up()
+        expect(corners).to_have_count(drawn)
+        page.wait_for_timeout(300)  # Leaflet.draw takes no corner right after another
+    corners.first.click()
+    page.get_by_role("button", name="Keep outline").click()
+    expect(page.get_by_text("outline kept")).to_be_visible()
+    assert 1e4 < 1e10 * 1.2 * review.state()["outline"][first].area < 1e6  # about m² of degrees²
+
+    page.keyboard.press("c")  # goes to the field, where letters are letters
+    field = page.get_by_label("Comment")
+    expect(field).to_be_focused()
+    page.keyboard.type("a rather 1 urban")
+    page.keyboard.press("Escape")
+    expect(field).not_to_be_focused()
+    page.wait_for_timeout(1000)
+    assert [event.action for event in review.events] == ["outline"]
+
+    page.keyboard.press("a")
+    expect(page.get_by_text(re.compile(rf"Tile {first}: \w+, kept"))).to_be_visible()
+    accepted = review.events[-1]
+    assert (accepted.action, accepted.tile, accepted.comment) == (
+        *("accept", first, "a rather 1 urban"),
+    )
+    assert f"tile={first}" not in page.url  # it went on
+    page.goto(f"{server.address}/review?run=tiny&tile={second}")
+    expect(page.get_by_role("button", name="Ana")).to_be_visible()  # the browser knows who
+    expect(page.get_by_role("button", name="Reject")).to_be_enabled()
+    page.keyboard.press("r")  # Streamlit would only run the page again
+    expect(page.get_by_text(f"Tile {second}: ")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_text(f"Tile {second}: taken back")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.get_by_text(f"Tile {second}: landslide, kept")).to_be_visible()
+
+    server.kill()
+    server.start()
+    page.goto(f"{server.address}/review?run=tiny&tile={second}")
+    expect(page.get_by_text("Landslide, says Ana")).to_be_visible()
+    asked = int((run.tiles["verdict"] != "no_data").sum())
+    expect(page.get_by_text(f"2 of {asked}", exact=True)).to_be_visible()
+    kept = Review.of(run).state()
+    assert list(kept["label"].notna()[[first, second]]) == [True, True]
+    assert [e.action for e in Review.of(run).events] == [
+        *("outline", "accept", "reject", "undo", "relabel")
+    ]
