@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint types unit bench clean
+.PHONY: demo test lint types unit screenshots bench clean
 
 $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,8 +38,14 @@ types: $(READY)
 	$(BIN)/mypy
 
 # One thread a process: on few cores, threads that wait for each other cost more than they bring.
+# The longest files first, as tests/conftest.py orders them; pytest-xdist would begin with those of
+# the most tests.
 unit: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Every page, light and dark, wide and narrow, into docs/images.
+screenshots: $(READY) runs/sample/run.json
+	OMP_NUM_THREADS=1 $(BIN)/python docs/screenshots.py
 
 # Minutes to an hour: scenes up to a full Sentinel-2 tile are written under benchmarks/scenes.
 bench: $(READY)

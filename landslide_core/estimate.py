@@ -180,7 +180,9 @@ def _power(device: str, workers: int, card: Mapping[str, Any]) -> tuple[float, s
     energy = card.get("energy") or {}
     if device == "cpu" and energy.get("kwh") and energy.get("seconds"):
         watts = JOULES * float(energy["kwh"]) / float(energy["seconds"])
-        return watts, f"{watts:.0f} W, the mean while the bundle was trained, by its card"
+        guessed = "estimated" in str(energy.get("method"))
+        words = "what its card estimates of" if guessed else "the mean of"
+        return watts, f"{watts:.0f} W, {words} the bundle's training, maybe on another machine"
     if device == "cpu":
         return WATTS["cpu"] * workers, f"{WATTS['cpu']:.0f} W a core, assumed"
     return WATTS[device], f"{WATTS[device]:.0f} W for a graphics card and its host, assumed"

@@ -101,6 +101,8 @@ def being_made(look: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:
+        return False  # where nothing can be written, nobody makes one
     lock.release()
     return False
 

@@ -28,7 +28,7 @@ def pick(run: Run) -> int:
     wanted = state.chosen_tile()
     tile = wanted if wanted in order else order[0]
     place = order.index(tile)
-    number, back, on, away, where = st.columns([3, 3, 3, 3, 4], vertical_alignment="bottom")
+    number, back, on, away, say, where = st.columns([3, 3, 3, 3, 3, 3], vertical_alignment="bottom")
     typed = number.number_input("Tile", min(order), max(order), tile, step=1)
     if back.button(
         "Previous",
@@ -46,7 +46,7 @@ def pick(run: Run) -> int:
         width="stretch",
     ):
         typed = order[place + 1]
-    where.caption(f"{place + 1:,} of {len(order):,} by falling probability")
+    where.caption(f"{place + 1:,} of {len(order):,} by probability")
     if typed != tile and typed in order:
         state.choose_tile(int(typed))
         st.rerun()
@@ -54,6 +54,8 @@ def pick(run: Run) -> int:
     state.show_tile_in_address(tile)
     if away.button("Show on map", icon=":material/map:", shortcut="M", width="stretch"):
         st.switch_page("detect.py")
+    if say.button("Review", icon=":material/rate_review:", shortcut="E", width="stretch"):
+        st.switch_page("review.py")
     return tile
 
 
@@ -61,6 +63,8 @@ def explain(run: Run, tile: int, why: TileExplanation) -> None:
     """Verdict, bands, and everything that led there; what takes longest is filled in last."""
     words, colour = theme.VERDICT_WORDS[why.verdict], VERDICT_COLOURS[why.verdict]
     theme.verdict_line(words, colour, reasons.verdict(why))
+    if label := cached.review_labels(run).get(tile):
+        st.markdown(f":material/person: Reviewed: **{theme.LABEL_WORDS[label]}**")
     st.subheader("What the satellites saw", anchor=False)
     previews.bands_of_tile(why.pixels, why.cloud)
     if why.verdict != "no_data":
@@ -102,6 +106,7 @@ def show() -> None:
         lead = f"Why one tile of run {wording.escaped(folder.name)} got its verdict."
         theme.header("Decision", lead, run.meta["simulated"])
         state.choose_run(folder.name)
+        results.choose([path.name for path in state.runs()], folder.name)
         tile = pick(run)
         explain(run, tile, cached.explanation(run, tile))
     except LandslideError as error:

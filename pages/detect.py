@@ -27,9 +27,15 @@ def explore(run: Run) -> None:
         st.rerun(scope="fragment")
 
 
-def onward() -> None:
-    """Where to go from the map."""
-    with st.container(horizontal=True):
+def top(names: list[str], run: Run | None) -> None:
+    """Which run, and where to go from it."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        results.choose(names, run.folder.name if run else None)
+        if run is None:
+            return
+        if not state.kept("new run", False) and st.button("New run", icon=":material/add:"):
+            state.keep("new run", True)
+            st.rerun()
         if st.button("Review this run", icon=":material/rate_review:"):
             st.switch_page("review.py")
         if st.button("Export and report", icon=":material/ios_share:"):
@@ -55,15 +61,17 @@ def show() -> None:
         theme.problem(trouble)
     elif run is None and (asked := state.asked_run()):
         running.absent(asked, jobs)
+    if run:
+        state.choose_run(run.folder.name)
+    top(names, run)
     running.watch(jobs)
-    results.choose(names, folder.name if folder else None)
-    running.panel(expanded=run is None and trouble is None and not jobs)
+    wanted = state.kept("new run", False)
+    if wanted or run is None:  # else the room is the map's
+        running.panel(expanded=wanted or (trouble is None and not jobs))
     if run is None:
         return
-    state.choose_run(run.folder.name)
     results.summary(run)
     explore(run)
-    onward()
     results.provenance(run)
 
 

@@ -42,9 +42,11 @@ def judge(run: Run, queue: review_queue.Queue) -> None:
 def work(run: Run, names: list[str]) -> None:
     """Queue, tile, and what it all amounts to."""
     review_queue.ask_name()
-    runs, *row, who = st.columns([3, 3, 2, 4, 2], vertical_alignment="bottom")
-    with runs:
-        results.choose(names, run.folder.name)
+    widths = [3, 2, 4, 2] if len(names) < 2 else [3, 3, 2, 4, 2]  # runs first, where there are
+    *runs, filters, jump, done, who = st.columns(widths, vertical_alignment="bottom")
+    for column in runs:
+        with column:
+            results.choose(names, run.folder.name)
     with who:
         review_queue.tell_name()
     said, events = cached.review_state(run), cached.review_events(run)
@@ -54,7 +56,7 @@ def work(run: Run, names: list[str]) -> None:
     if not order:
         st.info("Every tile of this run is without data: there is nothing to review.")
         return
-    queue = review_queue.choose(row, order, said, review_order.labels_of(events))
+    queue = review_queue.choose([filters, jump, done], order, said, review_order.labels_of(events))
     if queue is None:
         st.info("No tile is in this filter. Choose another one above.")
     else:

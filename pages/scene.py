@@ -65,6 +65,7 @@ def understood(
     if place.button(
         "Go on to detection", type="primary", icon=":material/arrow_forward:", width="stretch"
     ):
+        state.keep("new run", True)  # whatever run is shown there
         st.switch_page("detect.py")
     if is_simulated(scene):
         theme.simulated_note()

@@ -10,6 +10,9 @@ import urllib.request
 from pathlib import Path
 from time import monotonic, sleep
 
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Frame, Page
+
 from landslide_core.lock import owner
 
 CHROMIUM = shutil.which("chromium")
@@ -62,13 +65,14 @@ class Server:
                 sleep(0.1)
             else:
                 return
+        self.kill()
         raise AssertionError(log.read_text())
 
     def stop(self) -> None:
         """As Ctrl-C does; the app's worker would outlive it."""
         self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         for place in (self.home / "runs" / ".jobs").glob("worker-*"):
             if found := owner(place):
                 os.kill(found["pid"], signal.SIGTERM)
@@ -81,3 +85,21 @@ class Server:
         """VmRSS or VmHWM, bytes."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+def map_frame(page: Page, tiles: int | None = None) -> Frame:
+    """The Detection page's map, once so many tiles, or any, are drawn on it."""
+    wanted = (
+        "landslide.tiles().length > 0" if tiles is None else f"landslide.tiles().length === {tiles}"
+    )
+    end = monotonic() + WAIT / 1000
+    while True:  # the page may draw the map anew meanwhile, in another frame
+        element = page.locator("iframe[title*='st_folium']").element_handle()
+        frame = element.content_frame() if element else None
+        assert frame is not None
+        try:
+            frame.wait_for_function(f"window.landslide && {wanted}", timeout=WAIT / 4)
+        except PlaywrightError:
+            assert monotonic() < end
+        else:
+            return frame

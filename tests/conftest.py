@@ -63,6 +63,14 @@ CPU = torch.device("cpu")
 UTM = "EPSG:32645"
 ORIGIN = Affine(10, 0, 500_000, 0, -10, 3_100_000)
 SIZE = (160, 200)  # 3×4 tiles: half of the last row and 8 columns of the last column are there
+# By CPU time, browsers and servers among it; tests of one file stay in one process.
+LONGEST = (
+    *("test_train_end_to_end", "test_browser", "test_upload_browser", "test_whole_path_browser"),
+    *("test_swipe_browser", "test_map_browser", "test_tour_browser", "test_review_browser"),
+    *("test_find_browser", "test_page_detect", "test_worker", "test_resume", "test_fuzz"),
+    *("test_search", "test_page_decision", "test_leakage", "test_ground_range", "test_cli"),
+    *("test_crossvalidate", "test_card", "test_reference", "test_page_review", "test_page_scene"),
+)
 CHANGED = 128  # column of the scene from which radar has changed
 
 
@@ -171,6 +179,12 @@ def write_scene_files(folder, raw, transform=ORIGIN):
         for role in RADAR_ROLES
     }
     return SceneInputs(s2=(write_optical(folder / "s2.tif", raw, transform),), **radar)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: no worker is left alone with one at the end."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ def new_run(made: Run, name: str) -> AppTest:
     """A session in which the small scene was chosen, and detection was begun."""
     page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
     page.session_state["scene"] = (made.inputs(), "tiny")
+    page.session_state["kept new run"] = True  # as after "Go on to detection"
     page.run()
     page.text_input[0].set_value(name)
     button(page, "Run detection").click().run()
@@ -74,7 +75,7 @@ def wait_for_jobs(folder: Path) -> None:
         sleep(0.05)
 
 
-def get(path: str, base: str = "", query: str = "") -> tuple[int, bytes]:
+def get(path: str, base: str = "", query: str = "", **headers: str) -> tuple[int, bytes]:
     """Ask the routes for a path, as a server would: status and body."""
     sent: list[dict[str, Any]] = []
 
@@ -91,7 +92,7 @@ def get(path: str, base: str = "", query: str = "") -> tuple[int, bytes]:
         "path": path,
         "root_path": "",
         "query_string": query.encode(),
-        "headers": [],
+        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
     }
     asyncio.run(Starlette(routes=routes.routes(base))(scope, receive, send))
     return sent[0]["status"], b"".join(m.get("body", b"") for m in sent[1:])

@@ -1,45 +1,31 @@
 """The app in a real browser: map, click, decision, a run; and nothing asked of the internet."""
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
 import rasterio
+from browsing import AT_REST, CHROMIUM, MISSING, WAIT, Server
+from playwright.sync_api import Browser, Frame, Page, expect
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Frame, Page, expect, sync_playwright
-from tiny import write_tiny_run
 
 from landslide_core.bundle import CARD_TEXT
-from landslide_core.lock import owner
+from landslide_core.folder import Run
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on the PATH: apt-get install chromium"
-)
-ROOT = Path(__file__).parents[1]
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-WAIT = 60_000  # ms
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 expect.set_options(timeout=WAIT)
+ROW, HEAD, ROLE = 35, 35, 270  # pixels: of a table's row, above the first, to the roles' middle
 at_the_root = pytest.mark.parametrize("address", [""], indirect=True)  # a base path changes nothing
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a scene, a bundle, a run, and another bundle's card with a figure."""
     folder = tmp_path_factory.mktemp("browser")
-    write_tiny_run(folder)
+    shutil.copytree(made.folder.parents[1], folder, dirs_exist_ok=True)
     card = folder / "models" / "drawn"
     card.mkdir()
     (card / CARD_TEXT).write_text("# Model card: drawn\n\n![A square](square.svg)\n")
@@ -53,57 +39,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["", "slides"])
 def address(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     """`streamlit run app.py` on a free port, at the root and under a base path."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    command += ["--server.headless=true", f"--server.baseUrlPath={request.param}"]
-    settings = {
-        "LANDSLIDE_RUNS": str(home / "runs"),
-        "LANDSLIDE_MODELS": str(home / "models"),
-        "LANDSLIDE_DATA": str(home / "scene"),
-    }
-    base = f"http://localhost:{port}/{request.param}".rstrip("/")
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            wait_for(f"{base}/_stcore/health", server, home / "server.log")
-            yield base
-        finally:
-            server.terminate()
-            server.wait(20)
-            for place in (home / "runs" / ".jobs").glob("worker-*"):
-                if found := owner(place):  # the app's worker outlives the server
-                    os.kill(found["pid"], signal.SIGTERM)
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = monotonic() + 60
-    while monotonic() < end and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=2)
-        except OSError:
-            sleep(0.2)
-        else:
-            return
-    raise AssertionError(log.read_text())
+    server = Server(home, request.param)
+    yield server.address
+    server.stop()
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Page]:
+def page(address: str, browser: Browser) -> Iterator[Page]:
     """A browser page; on leaving, every address it asked for must have been the server's."""
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1440, "height": 1400})
-        context.on("request", lambda request: asked.append(request.url))
-        opened = context.new_page()
-        opened.on("websocket", lambda socket: asked.append(socket.url))
-        opened.set_default_timeout(WAIT)
-        yield opened
-        browser.close()
+    context = browser.new_context(viewport={"width": 1440, "height": 1400})
+    context.on("request", lambda request: asked.append(request.url))
+    opened = context.new_page()
+    opened.on("websocket", lambda socket: asked.append(socket.url))
+    opened.set_default_timeout(WAIT)
+    yield opened
+    context.close()
     hosts = {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
     assert hosts == {"localhost"}
 
@@ -142,7 +93,7 @@ def point_of(frame: Frame, tile: int) -> tuple[float, float]:
 
 
 def test_map_click_and_decision(page: Page, address: str) -> None:
-    page.goto(f"{address}/?run=tiny")
+    page.goto(f"{address}/detect?run=tiny")
     frame = map_frame(page)
     assert frame.evaluate("L.version") == "1.9.4"
     x, y = point_of(frame, 12)
@@ -165,13 +116,10 @@ def test_map_click_and_decision(page: Page, address: str) -> None:
 
 @at_the_root
 def test_moving_the_map_runs_no_script(page: Page, address: str) -> None:
-    page.goto(f"{address}/?run=tiny")
+    page.goto(f"{address}/detect?run=tiny")
     frame = map_frame(page)
     page.wait_for_timeout(1500)
-    page.wait_for_function(
-        """() => document.querySelector("[data-testid='stApp']")
-            .getAttribute("data-test-script-state") === 'notRunning'"""
-    )
+    page.wait_for_function(AT_REST)
     page.evaluate(
         """() => { window.__runs = 0;
             new MutationObserver(() => { window.__runs += 1; }).observe(
@@ -205,7 +153,7 @@ def test_bands_without_names_are_named_in_a_dialog(
         file.write(pixels)
     page.goto(f"{address}/scene")
     page.get_by_text("Upload", exact=True).click()
-    page.locator("input[type=file]").set_input_files(tmp_path / "s2.tif")
+    page.locator("input.files").set_input_files(tmp_path / "s2.tif")
     expect(page.get_by_text("4 bands without known names")).to_be_visible()
     page.get_by_role("button", name="Say which band is which").click()
     use = page.get_by_role("button", name="Use these")
@@ -222,11 +170,33 @@ def test_bands_without_names_are_named_in_a_dialog(
 
 
 @at_the_root
+def test_a_role_is_corrected_and_put_back(page: Page, address: str) -> None:
+    page.goto(f"{address}/scene")
+    page.get_by_text("Server files").click()
+    expect(page.get_by_text("296 × 296")).to_be_visible()  # not the sample's any more
+    page.wait_for_function(AT_REST)
+    page.wait_for_timeout(3000)  # the previews below come in by themselves
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + ROLE, box["y"] + HEAD + 1.5 * ROW)  # s1_asc_pre.tif
+    for act in (lambda: page.keyboard.press("Enter"), lambda: page.keyboard.type("Left")):
+        page.wait_for_timeout(1500)  # the cell is chosen; its list opens; it narrows
+        act()
+    page.wait_for_timeout(1500)
+    page.keyboard.press("Enter")
+    expect(
+        page.get_by_text("5 of 6 files have a role, 1 left out, 1 corrected by you.")
+    ).to_be_visible()
+    expect(page.get_by_text("No ascending Sentinel-1 image from before")).to_be_visible()
+    page.get_by_text("Undo corrections").click()
+    expect(page.get_by_text("6 of 6 files have a role.")).to_be_visible()
+
+
+@at_the_root
 def test_sample_to_verdicts(page: Page, address: str) -> None:
     page.goto(f"{address}/scene")
     page.get_by_text("Server files").click()
     page.get_by_role("button", name="Go on to detection").click()
-    page.get_by_text("New run").click()
     name = f"mine-{urlsplit(address).port}"
     page.get_by_label("Name of the run").fill(name)
     page.get_by_role("button", name="Run detection").click()

@@ -59,7 +59,13 @@ def test_time_by_past_runs() -> None:
     assert (found.seconds.low, found.seconds.high) == (pytest.approx(8), pytest.approx(19))
     assert found.time_from == "the last 2 runs here"
     assert found.watt_hours.likely == pytest.approx(12 * 10 / 3600)
-    assert "10 W" in found.power_from
+    assert found.power_from == "10 W, the mean of the bundle's training, maybe on another machine"
+
+
+def test_power_that_was_itself_estimated_is_called_so() -> None:
+    card = {"energy": {**CARD["energy"], "method": "processor estimated: 8 W"}}
+    found = estimate(grid(640, 1280), options(), [record(10, 100)], card)
+    assert found.power_from.startswith("10 W, what its card estimates of the bundle's training")
 
 
 def test_half_overlap_has_almost_four_times_the_tiles() -> None:

@@ -328,6 +328,21 @@ class TestMaking:
         making.tidy()
         assert len(list(folder.iterdir())) == 3
 
+    def test_where_nothing_can_be_written_looks_are_shown(
+        self, inputs: SceneInputs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        making.folder().mkdir(parents=True)
+        path = making.folder() / f"{looks.look_key(inputs)}.tif"
+        path.write_bytes(b"look")
+        looks.lock_of(path).write_bytes(b"")
+
+        def refused(*given: object, **named: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(os, "utime", refused)
+        monkeypatch.setattr(FileLock, "acquire", refused)
+        assert making.state_of(inputs) == making.Ready(path.stem, path)
+
     def test_a_folder_that_cannot_be_made(self, inputs: SceneInputs) -> None:
         making.folder().parent.write_bytes(b"a file")
         found = making.state_of(inputs)

@@ -1,24 +1,19 @@
 """The map in a real browser: what it loads, what it never asks of the server, what a link keeps."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Frame, Page, expect, sync_playwright
+from browsing import CHROMIUM, MISSING, WAIT, Server
+from playwright.sync_api import Browser, Frame, Page, expect
 from playwright.sync_api import Error as PlaywrightError
-from tiny import write_tiny_run
 
 from landslide_core.detect import VERDICTS, Detections, Judgement
 from landslide_core.folder import Run
@@ -26,16 +21,8 @@ from landslide_core.grid import Tiling
 from landslide_core.outputs import tile_table, write_rasters, write_tiles
 from landslide_core.plan import grid_of
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on the PATH: apt-get install chromium"
-)
-ROOT = Path(__file__).parents[1]
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-WAIT = 60_000  # ms
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+expect.set_options(timeout=WAIT)
 SIDE = 3000  # pixels: 47 x 47 tiles
 # When the page's title was first there: Streamlit has started, and the page's script is running.
 WATCH = """
@@ -75,10 +62,11 @@ def write_large_run(folder: Path, like: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small run of a scene that is there, and a large one by hand."""
     folder = tmp_path_factory.mktemp("map")
-    write_large_run(folder / "runs" / "large", write_tiny_run(folder))
+    shutil.copytree(made.folder.parents[1], folder, dirs_exist_ok=True)
+    write_large_run(folder / "runs" / "large", made)
     return folder
 
 
@@ -91,42 +79,11 @@ def address(home: Path) -> Iterator[str]:
 @contextmanager
 def serving(home: Path, script: str) -> Iterator[str]:
     """`streamlit run SCRIPT` on a free port."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", script, f"--server.port={port}"]
-    settings = {
-        "LANDSLIDE_RUNS": str(home / "runs"),
-        "LANDSLIDE_MODELS": str(home / "models"),
-        "LANDSLIDE_DATA": str(home / "scene"),
-    }
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--server.headless=true"],
-            cwd=ROOT, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            base, end = f"http://localhost:{port}", monotonic() + 120
-            while True:
-                try:
-                    urllib.request.urlopen(f"{base}/_stcore/health", timeout=2)
-                    break
-                except OSError:
-                    assert monotonic() < end, (home / "server.log").read_text()
-                    sleep(0.2)
-            yield base
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=WAIT)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
+    server = Server(home, script=script)
+    try:
+        yield server.address
+    finally:
+        server.stop()
 
 
 @dataclass(frozen=True)
@@ -207,10 +164,10 @@ def tile(number: int) -> str:
 def test_a_large_run_is_painted_within_two_seconds(
     visit: Callable[[str], Opened], address: str
 ) -> None:
-    visit(f"{address}/?run=large").frame()  # the server has imported all that it needs
+    visit(f"{address}/detect?run=large").frame()  # the server has imported all that it needs
     took = [9.0]
     while took[-1] >= 2.0 and len(took) < 6:  # other work on the machine is not the map's
-        opened = visit(f"{address}/?run=large")
+        opened = visit(f"{address}/detect?run=large")
         frame = opened.frame()
         frame.wait_for_function(f"{LOADED}[0] === 256", timeout=WAIT)
         begun = opened.page.evaluate("window.begun")
@@ -222,7 +179,7 @@ def test_a_large_run_is_painted_within_two_seconds(
 def test_pan_zoom_layers_and_threshold_tell_the_server_nothing(
     visit: Callable[[str], Opened], address: str
 ) -> None:
-    opened = visit(f"{address}/?run=large")
+    opened = visit(f"{address}/detect?run=large")
     frame = opened.frame()
     frame.wait_for_function(f"{LOADED}.length > 3")
     assert set(frame.evaluate(LOADED)) == {256}
@@ -251,7 +208,7 @@ def test_pan_zoom_layers_and_threshold_tell_the_server_nothing(
 def test_a_link_reopens_the_same_picture(
     visit: Callable[[str], Opened], address: str, home: Path
 ) -> None:
-    first = visit(f"{address}/?run=large")
+    first = visit(f"{address}/detect?run=large")
     frame = first.frame()
     frame.get_by_label("Fade under").fill("0.75")
     frame.get_by_label("Colour by").select_option("spread")
@@ -275,14 +232,14 @@ def test_a_link_reopens_the_same_picture(
 def test_noise_in_the_address_is_left_out(
     visit: Callable[[str], Opened], address: str, noise: str
 ) -> None:
-    frame = visit(f"{address}/?run=tiny#{noise}").frame()
+    frame = visit(f"{address}/detect?run=tiny#{noise}").frame()
     look = frame.evaluate("landslide.look")
     assert (look["layer"], look["t"], look["lo"], look["base"]) == ("true-colour", 0, 1, "none")
     assert frame.evaluate("landslide.map.getZoom()") > 12
 
 
 def test_click_double_click_and_area(visit: Callable[[str], Opened], address: str) -> None:
-    opened = visit(f"{address}/?run=tiny")
+    opened = visit(f"{address}/detect?run=tiny")
     page, frame = opened.page, opened.frame()
     page.mouse.move(*opened.at(tile(12)))
     assert "Tile 12\n" in frame.locator(".tip").inner_text()
@@ -310,6 +267,6 @@ def test_without_routes_the_map_brings_all_that_it_needs(
     visit: Callable[[str], Opened], home: Path
 ) -> None:
     with serving(home, "pages/navigation.py") as base:
-        frame = visit(f"{base}/?run=tiny").frame()
+        frame = visit(f"{base}/detect?run=tiny").frame()
         frame.wait_for_function("document.querySelector('.leaflet-image-layer').naturalWidth > 9")
         assert frame.evaluate("landslide.tiles().length") == 25

@@ -70,9 +70,9 @@ class TestDetection:
     def test_a_taken_name_is_refused(self, with_run: Path, made: Run) -> None:
         page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
         page.session_state["scene"] = (made.inputs(), "tiny")
-        page.run()
+        button(page.run(), "New run").click().run()
         page.text_input[0].set_value("tiny")
-        page.button[0].click().run()
+        button(page, "Run detection").click().run()
         assert "exists already" in quiet(page).error[0].value
 
     def test_a_refresh_finds_what_is_under_way(self, with_run: Path, made: Run) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from threading import BoundedSemaphore
 
 import geopandas
 import pytest
@@ -90,6 +91,61 @@ def test_the_route_sends_every_kind(with_run):
 def test_under_a_base_path_too(with_run):
     assert get("/slides/download/tiny/csv", "slides")[0] == 200
     assert get("/download/tiny/csv", "slides")[0] == 404
+
+
+def test_other_sites_have_nothing_made(with_run):
+    status, body = get("/download/tiny/csv", sec_fetch_site="cross-site")
+    assert (status, b"page Export" in body) == (409, True)
+    assert not (with_run / ".exports").exists()
+    for site in ("same-origin", "none", "cross-site"):  # what is made may be had
+        assert get("/download/tiny/csv", sec_fetch_site=site)[0] == 200
+
+
+def test_a_server_at_work_asks_to_wait(with_run, monkeypatch):
+    monkeypatch.setattr(handover, "_AT_WORK", BoundedSemaphore(1))
+    with handover._AT_WORK:
+        assert get("/download/tiny/csv")[0] == 503
+        assert get("/download/tiny/record")[0] == 200
+    assert get("/download/tiny/csv")[0] == 200
+    assert get("/download/tiny/geojson")[0] == 200  # who was at work has said so
+
+
+def test_what_an_earlier_version_did_not_write_is_said(with_run):
+    record = with_run / "tiny" / "run.json"
+    told = json.loads(record.read_text())
+    told["sha256"].pop("localisation.tif", None)
+    record.write_text(json.dumps(told))
+    (with_run / "tiny" / "localisation.tif").unlink(missing_ok=True)
+    status, body = get("/download/tiny/localisation")
+    assert (status, b"earlier versions" in body) == (409, True)
+
+
+def test_a_folder_that_takes_no_lock_is_said(with_run, monkeypatch):
+    def refused(lock):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(handover.FileLock, "acquire", refused)
+    assert "Permission denied" in made(open_page("export"), "csv").error[0].value
+
+
+def test_files_of_runs_that_are_gone_go(with_run):
+    gone = with_run / ".exports" / "gone" / "stamp" / "all.zip"
+    gone.parent.mkdir(parents=True)
+    gone.write_bytes(b"zip")
+    handover.make(open_run(with_run / "tiny"), "csv", False)
+    assert [path.name for path in (with_run / ".exports").iterdir()] == ["tiny"]
+
+
+def test_a_review_while_a_file_is_made_takes_nothing_away(with_run, monkeypatch):
+    run = open_run(with_run / "tiny")
+    forget = handover._forget_older
+
+    def reviewed(*given):
+        Review.of(run).relabel(int(run.tiles["tile_id"][0]), "A. Analyst", "landslide")
+        forget(*given)
+
+    monkeypatch.setattr(handover, "_forget_older", reviewed)
+    assert handover.make(run, "csv", False).is_file()
 
 
 @pytest.mark.parametrize(

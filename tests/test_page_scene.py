@@ -1,7 +1,6 @@
-"""The Scene page: empty, loaded and failing; roles and uploads behind it."""
+"""The Scene page: empty, loaded and failing; roles behind it."""
 
 import shutil
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from landslide_core.folder import Run
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.roles import LEFT_OUT
-from pages.parts import roles_table, sources, uploads
+from pages.parts import roles_table, sources
 
 
 def source(page: AppTest, name: str) -> AppTest:
@@ -201,51 +200,6 @@ class TestScene:
         assert "complete raster" in row["Why"]
         page.multiselect[0].set_value(["s1_asc_pre.tif", "s1_asc_post.tif"]).run()
         assert metrics(quiet(page))["Bands"] == "4 of 12"  # the others go on
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("s2.tif", "s2.tif"),
-        ("../../etc/passwd", "passwd"),
-        ("C:\\a b\\ü.tif", "_.tif"),
-        (".hidden", "hidden"),
-        ("..", "file"),
-        ("x" * 300 + ".tif", "x" * 116 + ".tif"),
-    ],
-)
-def test_uploaded_names_are_made_safe(name: str, safe: str) -> None:
-    assert uploads.safe_name(name) == safe
-
-
-@dataclass
-class Sent:
-    """An uploaded file."""
-
-    name: str
-    file_id: str
-    held: bytes
-
-    def getbuffer(self) -> memoryview:
-        return memoryview(self.held)
-
-
-def test_a_corrected_file_of_the_same_size_counts(tmp_path: Path) -> None:
-    first = uploads.keep([Sent("a.tif", "1", b"old")], tmp_path)
-    second = uploads.keep([Sent("a.tif", "2", b"new")], tmp_path)
-    assert [p.read_bytes() for p in (first["a.tif"], second["a.tif"])] == [b"old", b"new"]
-
-
-def test_bands_of_one_role_come_to_lie_together(tmp_path: Path) -> None:
-    names = ("B04.tif", "B08.tif", "B04.tif", "B08.tif", "SCL.tif")
-    sent = [Sent(name, f"upload-{i}", b"%d" % i) for i, name in enumerate(names)]
-    paths = list(uploads.keep(sent, tmp_path).values())
-    placed = uploads.side_by_side(paths, tmp_path)
-    products = {path.parent for path in placed}
-    assert len(products) == 2
-    assert sorted(path.read_bytes() for path in placed) == [b"0", b"1", b"2", b"3", b"4"]
-    assert placed == uploads.side_by_side(paths, tmp_path)  # and stay where they are
-    assert uploads.side_by_side(paths[:1], tmp_path) == paths[:1]
 
 
 def test_inputs_by_role() -> None:

@@ -15,14 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from landslide_core import render
 from landslide_core.bands import BAND_NAMES, INDEX, RADAR_ROLES
+from landslide_core.features import filter_feature_names
 from landslide_core.folder import Run, open_run
 from landslide_core.grid import Window
 from landslide_core.readers.inputs import open_scene
 from landslide_core.training.score import score_run
 from pages.parts import jobs, state, tour_facts, tour_pictures, tour_run, tour_words
 from pages.parts.tour_verdicts import members_for
-
-STEPS = range(1, 8)
 
 
 @pytest.fixture
@@ -115,7 +114,6 @@ class TestWhichRun:
         (with_run / "tiny" / "tiles.parquet").write_bytes(b"PAR1")
         page = quiet(open_page("tour"))
         assert "does not read" in page.warning[0].value
-        assert button(page, "Run the sample now")
 
     def test_a_run_of_another_bundle_cannot_be_explained(self, with_run: Path) -> None:
         record = with_run / "tiny" / "run.json"
@@ -128,27 +126,27 @@ class TestWhichRun:
 
 
 class TestSteps:
-    @pytest.mark.parametrize("step", STEPS)
-    def test_each_is_drawn(self, with_run: Path, step: int) -> None:
-        page = quiet(open_page("tour", step=str(step)))
-        assert not page.error
-        assert f"step {step} of 7" in texts(page)
-        assert "Simulated data" in page.title[0].value
-        assert len(page.get("imgs")) == {1: 1, 2: 4, 3: 6, 7: 0}.get(step, len(page.get("imgs")))
+    def test_each_is_drawn(self, with_run: Path) -> None:
+        for step, pictures in enumerate((1, 4, 6, 2, 2, 2, 0), 1):
+            page = quiet(open_page("tour", step=str(step)))
+            assert not page.error
+            assert f"step {step} of 7" in texts(page)
+            assert "Simulated data" in page.title[0].value
+            assert len(page.get("image")) >= pictures
 
     def test_back_and_next(self, with_run: Path) -> None:
         page = quiet(open_page("tour"))
         assert button(page, "Back").disabled
         page = quiet(button(page, "Next").click().run())
         assert "from above" in page.title[0].value
-        assert page.query_params["step"] == ["2"]
+        assert page.query_params["step"] == "2"
         page = quiet(button(page, "Back").click().run())
         assert "Where did" in page.title[0].value
         assert button(open_page("tour", step="7"), "Next").disabled
 
-    @pytest.mark.parametrize("step", ["0", "8", "x", "<b>", ""])
-    def test_a_step_that_is_none_is_the_first(self, with_run: Path, step: str) -> None:
-        assert "step 1 of 7" in texts(quiet(open_page("tour", step=step)))
+    def test_a_step_that_is_none_is_the_first(self, with_run: Path) -> None:
+        for step in ("0", "8", "x", "<b>", ""):
+            assert "step 1 of 7" in texts(quiet(open_page("tour", step=step)))
 
     def test_figures_are_those_of_the_score(self, with_run: Path) -> None:
         run = open_run(with_run / "tiny")
@@ -267,8 +265,6 @@ class TestWords:
             ("asc_vv_diff_std", "Unevenness of radar change (VV, ascending)"),
             ("desc_vh_pre_mean", "Mean of radar echo before (VH, descending)"),
             ("asc_ratio_post_mean", "Mean of radar echo after (VV − VH, ascending)"),
-            ("red_max", "Highest red light"),
-            ("ndwi_dn_variation", "Patchiness of wetness (NDWI)"),
             ("green_blue_contrast", "Contrast of green light and blue light"),
             ("bndvi_dn_skew", "Spots that stand out in greenness (BNDVI)"),
         ],
@@ -276,8 +272,8 @@ class TestWords:
     def test_features_read_plainly(self, name: str, said: str) -> None:
         assert tour_words.feature(name) == said
 
-    def test_every_feature_has_words(self, prefilter) -> None:
-        for name in prefilter.features:
+    def test_every_feature_has_words(self) -> None:
+        for name in filter_feature_names():
             words = tour_words.feature(name)
             assert "_" not in words
             assert words[0].isupper()

@@ -12,7 +12,7 @@ from torch import nn
 from landslide_core.combinations import COMPLETE
 from landslide_core.errors import DatasetError
 from landslide_core.network import NetworkOptions
-from landslide_core.training import compare
+from landslide_core.training import compare, crossvalidate
 from landslide_core.training.compare import Comparison, compare_networks, comparison_table, summary
 from landslide_core.training.crossvalidate import Plan, load_fold
 from landslide_core.training.examples import Examples
@@ -102,6 +102,14 @@ def test_our_loop_trains_it():
 
 
 # --- the comparison
+
+
+@pytest.fixture(scope="module", autouse=True)
+def complete_alone():
+    """No comparison reads what was judged under the other 25 combinations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crossvalidate, "COMBINATIONS", (COMPLETE,))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from paging import get
 
 from landslide_core import render
 from landslide_core.folder import Run, open_run
-from pages.parts import cached
+from pages.parts import cached, features
 
 
 class TestRoutes:
@@ -43,6 +44,32 @@ class TestRoutes:
             pictures = list(pool.map(lambda _: cached.overlay("tiny", "desc-pre"), range(3)))
         assert len(made) == 1
         assert len(set(pictures)) == 1
+
+    def test_maps_that_open_together_wait_for_one_index(
+        self, with_run: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[int] = []
+        outlines = features.on_one_map
+
+        def slowly(table: Any) -> Any:
+            made.append(1)
+            sleep(0.2)
+            return outlines(table)
+
+        monkeypatch.setattr(features, "on_one_map", slowly)
+        features._placed.cache_clear()
+        box = "bbox=-180,-90,180,90"
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda _: get("/features/tiny", query=box), range(3)))
+        assert [status for status, _ in answers] == [200] * 3
+        assert len(made) == 1
+
+    @pytest.mark.parametrize(
+        "path", ["/overlay/tiny/<script>x.webp", "/overlay/<script>/ndvi.webp"]
+    )
+    def test_an_address_is_not_repeated(self, with_run: Path, path: str) -> None:
+        status, body = get(path)
+        assert (status, b"script" in body) == (404, False)
 
     @pytest.mark.parametrize(
         "path",

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -397,6 +398,9 @@ def test_from_tuning_to_a_card_that_owns_up_to_it(prepared, tmp_path, monkeypatc
     """`landslide prepare`, `tune`, `train --options`: chosen options, and fewer rows reported."""
     monkeypatch.setattr(ship, "TEST_SEEDS", (9000,))
     monkeypatch.setattr(ship, "SCENE_SIZE", 256)
+    monkeypatch.setattr(ship, "card_figures", lambda card: {})  # drawn in test_card
+    monkeypatch.setattr("landslide_core.cli_training.NetworkOptions", lambda: NETWORK)
+    monkeypatch.setattr("landslide_core.cli_training.TrainOptions", partial(replace, TRAIN))
 
     def run(*words):
         done = CliRunner().invoke(app, [str(word) for word in words])

@@ -266,6 +266,9 @@ class TestRoutes:
             "/tiles/tiny/probability/1/0/2.webp",
             "/tiles/tiny/probability/1/-1/0.webp",
             f"/tiles/tiny/probability/1/{10**300}/0.webp",
+            f"/tiles/tiny/probability/{'9' * 5000}/0/0.webp",
+            f"/tiles/tiny/probability/1/{'9' * 5000}/0@2x.webp",
+            "/tiles/tiny/probability/1/0/\u0663.webp",
             f"/look/{KEY}/true-colour/1/0/0.webp",
             f"/look/..%2F{KEY}/true-colour/1/0/0.webp",
             "/look/tiny/true-colour/1/0/0.webp",
@@ -293,6 +296,15 @@ class TestRoutes:
         path = "/tiles/tiny/probability/1/0/0.webp"
         assert get(path, query=query)[0] == 400
         assert get(path, query="low=0.2&high=0.4&v=1")[0] == 200
+
+    @pytest.mark.parametrize("layer", ["probability", "verdict", "true-colour", "desc-change-vv"])
+    def test_limits_past_all_measure(self, with_run: Path, look: str, layer: str) -> None:
+        path = f"/tiles/tiny/{layer}/5/0/0.webp"
+        assert get(path, query="low=-1e308&high=1e308")[0] in (200, 400)
+
+    def test_a_sharp_tile_has_twice_the_pixels(self, with_run: Path) -> None:
+        body = get("/tiles/tiny/probability/1/0/0@2x.webp")[1]
+        assert picture(body).shape == (512, 512, 4)
 
     def test_many_at_once_are_as_right_as_one(self, with_run: Path, look: str) -> None:
         with rasterio.open(with_run / "tiny" / "probability.tif") as raster:

@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections import namedtuple
@@ -17,9 +19,19 @@ from streamlit.testing.v1 import AppTest
 
 from landslide_core.plan import RunOptions
 from landslide_core.readers.given import SceneInputs
-from pages.parts import admission, jobs, receiving, sweeping, upload_store, uploads
+from pages.parts import (
+    admission,
+    cached_scene,
+    jobs,
+    receiving,
+    state,
+    sweeping,
+    upload_store,
+    uploads,
+)
 
 TOKEN = "ab" * 16
+HOME = hashlib.sha256(TOKEN.encode()).hexdigest()[:32]  # its folder
 OTHER = "f" * 32
 Disk = namedtuple("Disk", "total used free")
 
@@ -28,7 +40,7 @@ Disk = namedtuple("Disk", "total used free")
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A session's folder."""
     monkeypatch.setenv("LANDSLIDE_RUNS", str(tmp_path))
-    folder = tmp_path / ".uploads" / TOKEN
+    folder = tmp_path / ".uploads" / HOME
     folder.mkdir(parents=True)
     return folder
 
@@ -165,12 +177,18 @@ class TestRefusals:
     @pytest.mark.parametrize("token", [OTHER, "..", "-", "ab", TOKEN.upper(), TOKEN + "0"])
     def test_tokens_nobody_was_given(self, session: Path, token: str) -> None:
         for name in ("-", "ab", TOKEN.upper(), TOKEN + "0"):
-            (session.parent / name).mkdir()
+            state.uploads_of(name).mkdir()
         assert put(b"0", token=token).status == 404
+
+    def test_whoever_reads_a_path_does_not_know_the_token(self, session: Path) -> None:
+        put(b"0")
+        assert where().there == 1
+        assert put(b"0", token=session.name).status == 404  # run records and errors name it
+        assert adopted(session.name) != session
 
     def test_a_session_that_is_a_link(self, session: Path, tmp_path: Path) -> None:
         (tmp_path / "target").mkdir()
-        (session.parent / OTHER).symlink_to(tmp_path / "target")
+        state.uploads_of(OTHER).symlink_to(tmp_path / "target")
         assert put(b"0", token=OTHER).status == 404
 
     @pytest.mark.parametrize("entry", ["x", "..", ENTRY.upper(), ENTRY + "0", "%2e%2e"])
@@ -220,7 +238,7 @@ class TestRefusals:
     )
     def test_no_name_leaves_the_folder(self, session: Path, name: str, kept: str) -> None:
         assert put(b"0123456789", name=name).status == 204
-        assert names(session.parents[1]) == [f".uploads/{TOKEN}/{ENTRY}/{kept}"]
+        assert names(session.parents[1]) == [f".uploads/{HOME}/{ENTRY}/{kept}"]
 
     def test_links_are_not_followed(self, session: Path, tmp_path: Path) -> None:
         outside = tmp_path / "outside"
@@ -369,12 +387,18 @@ def age(folder: Path, days: float) -> None:
 class TestSession:
     @pytest.mark.parametrize("token", [OTHER, "..", "", "scene", "../" + TOKEN])
     def test_a_reload_gets_no_folder_it_did_not_have(self, session: Path, token: str) -> None:
-        (session.parent / "scene").mkdir()
-        assert adopted(token) not in (session.resolve(), session.parent, session.parent / "scene")
+        state.uploads_of("scene").mkdir()
+        assert adopted(token) not in (session, session.parent, state.uploads_of("scene"))
 
     def test_a_reload_gets_its_folder_back(self, session: Path) -> None:
         assert adopted(TOKEN) == session
-        assert [path.name for path in session.parent.iterdir()] == [TOKEN]  # not one more
+        assert [path.name for path in session.parent.iterdir()] == [HOME]  # not one more
+
+    def test_what_does_not_read_is_named_without_its_place(self, session: Path) -> None:
+        put(b"no raster!")
+        found = cached_scene.recognised(session / ENTRY / "a.tif", "a.tif")
+        assert found.problem.startswith("a.tif cannot be read")
+        assert str(session) not in found.problem
 
     def test_a_page_without_the_route_has_streamlits_own_uploader(self, session: Path) -> None:
         receiving.routes()
@@ -423,6 +447,21 @@ class TestSweep:
         age(session, 7.1)
         sweeping.sweep()
         assert not (session / ENTRY).exists()
+
+    def test_two_who_sweep_at_once(self, session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(b"0123456789")
+        put(b"0123456789", entry=OTHER)
+        age(session, 100)
+        newest = sweeping._newest
+
+        def gone(path: Path) -> float:
+            if path.name == OTHER:
+                shutil.rmtree(path)  # by another page, just now
+            return newest(path)
+
+        monkeypatch.setattr(sweeping, "_newest", gone)
+        sweeping.sweep()
+        assert names(session) == []
 
     def test_days_are_the_operators(self, session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LANDSLIDE_KEEP_UPLOADS_DAYS", "30")

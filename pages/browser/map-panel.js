@@ -94,6 +94,12 @@ window.mapPanel = (map, said, look, changed) => {
     const line = (words, kind) => make("div", {className: "swatch"},
         make("i", {className: `line ${kind}`}), words);
 
+    let shown = []; // labels that reviewers gave
+    function label(labels) {
+        shown = Object.keys(said.labels).filter(name => Object.values(labels).includes(name));
+        legend();
+    }
+
     function legend() {
         const parts = [];
         const scale = said.scales[look.colour];
@@ -121,6 +127,11 @@ window.mapPanel = (map, said, look, changed) => {
             if (said.masked) kinds.push(["Landslide, no alarm: flat ground", "dotted"]);
             parts.push(make("div", {className: "lines"}, ...kinds.map(([w, k]) => line(w, k))));
         }
+        if (shown.length) {
+            parts.push(make("div", {className: "lines dots"}, ...shown.map(name =>
+                swatch(`Reviewed: ${said.labels[name].words.toLowerCase()}`,
+                    said.labels[name].colour))));
+        }
         key.replaceChildren(...parts);
     }
 
@@ -146,5 +157,5 @@ window.mapPanel = (map, said, look, changed) => {
         counted();
     }
 
-    return {show, legend, counted};
+    return {show, legend, counted, label};
 };

@@ -65,6 +65,7 @@ window.mapTiles = (map, said, look, told) => {
         group.clearLayers();
         drawn = answer.features.map(shapes);
         for (const {layers} of drawn) for (const [layer] of layers) group.addLayer(layer);
+        dot();
         told(answer);
     }
 
@@ -122,9 +123,28 @@ window.mapTiles = (map, said, look, told) => {
         }
     }
 
+    // What reviewers said: a dot in the middle of each tile that has a label.
+    const dots = L.layerGroup().addTo(map);
+    const spot = L.canvas({pane: "ring", padding: 0.2});
+    let labels = {}; // tile -> label
+    const labelOf = facts => labels[facts.tile] && said.labels[labels[facts.tile]].words;
+    function dot() {
+        dots.clearLayers();
+        for (const {facts, box} of drawn) {
+            if (!labelOf(facts)) continue;
+            L.circleMarker(box.getCenter(), {radius: 5, weight: 2, color: "#10202c", fillOpacity: 1,
+                fillColor: said.labels[labels[facts.tile]].colour, interactive: false,
+                renderer: spot}).addTo(dots);
+        }
+    }
+    function label(told) {
+        labels = told;
+        dot();
+    }
+
     let timer = null;
     map.on("moveend", () => { clearTimeout(timer); timer = setTimeout(load, 120); });
     if (said.inline) draw(said.inline);
     load();
-    return {restyle, at, select, all: () => drawn};
+    return {restyle, at, select, label, labelOf, all: () => drawn};
 };

@@ -19,6 +19,7 @@ window.landslideMap = (map, said) => {
         Streamlit.setComponentValue({...tell});
     }
 
+    const making = L.DomUtil.create("div", "making"); // said in the corner
     // Rasters: tiles from the server. While it makes the layer ready, a small picture of it.
     function raster(pane, zIndex) {
         map.createPane(pane).style.zIndex = zIndex;
@@ -31,20 +32,24 @@ window.landslideMap = (map, said) => {
         function serve(layer, opacity) {
             const mine = tiles = L.tileLayer(layer.tiles, {pane, opacity, bounds, maxZoom: 20,
                 maxNativeZoom: 16, className: layer.smooth ? "" : "hard"});
-            mine.once("tileerror", ({tile}) => {
+            mine.once("tileerror", ({tile: {src}}) => { // Leaflet empties it on removal
                 if (tiles !== mine) return;
                 mine.remove();
+                making.textContent = "Making the sharp picture …";
                 standIn(layer, mine.options.opacity);
                 const again = async left => {
-                    const answer = tiles === mine && left ? await fetch(tile.src) : null;
-                    if (tiles !== mine || !answer) return;
+                    const answer = tiles === mine && left ? await fetch(src) : null;
+                    if (tiles !== mine) return;
+                    if (!answer) making.textContent = "The sharp picture is not made: reload the page";
+                    if (!answer) return;
                     if (answer.ok) serve(layer, mine.options.opacity);
-                    else setTimeout(again, 1000, left - 1);
+                    else setTimeout(again, 2000, left - 1);
                 };
-                again(120);
+                setTimeout(again, 2000, 150);
             });
             mine.on("load", () => {
                 if (tiles !== mine || !picture) return;
+                making.textContent = "";
                 picture.remove();
                 picture = null;
             });
@@ -57,6 +62,7 @@ window.landslideMap = (map, said) => {
             }
             for (const shown of [tiles, picture]) if (shown) shown.remove();
             [name, tiles, picture] = [wanted, null, null];
+            making.textContent = "";
             const layer = said.layers.find(found => found.name === wanted);
             if (layer && layer.tiles) serve(layer, opacity);
             else if (layer) standIn(layer, opacity);
@@ -74,7 +80,12 @@ window.landslideMap = (map, said) => {
     }
 
     function changed(news) {
+        // What lies on top is seen where no tile is filled; a colouring that was chosen stays.
+        if ("result" in news && news.result !== "none" && look.colour === said.look.colour) {
+            news.colour = "none";
+        }
         Object.assign(look, news);
+        if ("result" in news) panel.show();
         lower(look.layer, look.lo);
         upper(look.result, look.ro);
         if ("base" in news) streets();
@@ -91,7 +102,7 @@ window.landslideMap = (map, said) => {
     const [notes, place] = ["notes", "place"].map(name => L.DomUtil.create("div", name));
     corner.onAdd = () => {
         const element = L.DomUtil.create("div", "corner");
-        element.append(notes, place);
+        element.append(making, notes, place);
         return element;
     };
     corner.addTo(map);
@@ -121,7 +132,8 @@ window.landslideMap = (map, said) => {
         tip.textContent = [`Tile ${facts.tile}`,
             verdict + (facts.masked ? ", no alarm: flat ground" : ""),
             `Probability ${figure(facts.probability)}`,
-            `Spread ${figure(facts.spread)}`].join("\n");
+            `Spread ${figure(facts.spread)}`,
+            ...(tiles.labelOf(facts) ? [`Review: ${tiles.labelOf(facts)}`] : [])].join("\n");
         const {clientX: x, clientY: y} = event.originalEvent;
         const [wide, high] = [tip.offsetWidth, tip.offsetHeight];
         tip.style.left = `${x + 16 + wide > innerWidth ? x - wide - 12 : x + 16}px`;
@@ -205,7 +217,11 @@ window.landslideMap = (map, said) => {
         tiles.select(ring);
         if (chosen && !map.getBounds().contains(chosen)) map.panTo(chosen);
     };
-    return {map, look, select, tiles: tiles.all, send};
+    const reviewed = labels => {
+        tiles.label(labels);
+        panel.label(labels);
+    };
+    return {map, look, select, reviewed, tiles: tiles.all, send};
 };
 
 // Buttons under each other at the top left, with pictures of our own.

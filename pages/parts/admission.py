@@ -53,8 +53,7 @@ def check_origin(request: Request) -> None:
 def place(request: Request) -> tuple[Path, str]:
     """The session's folder, which must be there, and the entry. Raises Refused."""
     token, entry = request.path_params["token"], request.path_params["entry"]
-    folder = state.runs_folder() / ".uploads" / token
-    # The kernel finds a name by its hash: how long that takes says nothing of names near by.
+    folder = state.uploads_of(token)
     if not TOKEN.fullmatch(token) or not folder.is_dir() or folder.is_symlink():
         raise Refused(404, "The server knows this page's session no more. Reload the page.")
     if not ENTRY.fullmatch(entry):

@@ -134,6 +134,15 @@ def review_state(opened: Run) -> pd.DataFrame:
     return _review(opened, review_stamp(opened.folder))[0]
 
 
+def review_labels(opened: Run) -> dict[int, str]:
+    """What reviewers call tiles, by number; empty where that is damaged: Review tells why."""
+    try:
+        given = review_state(opened)["label"].dropna()
+    except RunDamaged:
+        return {}
+    return {int(tile): str(label) for tile, label in given.items()}
+
+
 def review_events(opened: Run) -> tuple[Event, ...]:
     """Everything that was said of a run's tiles, oldest first, revoked or not."""
     return _review(opened, review_stamp(opened.folder))[1]

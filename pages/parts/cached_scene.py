@@ -1,5 +1,6 @@
 """What the Scene page asks of files again and again, kept; a part of `cached`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -13,7 +14,9 @@ from landslide_core.scene import Scene
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def _recognised(path: Path, name: str, stamp: tuple[int, int]) -> Recognised:
-    return recognise(path, name)
+    found = recognise(path, name)
+    # Where on the server a file lies is no help in a table of names.
+    return replace(found, problem=found.problem.replace(f"{path.parent}/", ""))
 
 
 def recognised(path: Path, name: str) -> Recognised:

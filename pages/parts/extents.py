@@ -58,9 +58,9 @@ def draw(scene: Scene, found: Mapping[str, Extent]) -> None:
     for role, extent in found.items():
         line = _line(role)
         weight = 2 if role.endswith("_pre") else 4
-        _outline(extent.shape, line, weight, f"{theme.role(role)}: {extent.share:.0%}").add_to(
-            frame
-        )
+        _outline(
+            extent.shape, line, weight, f"{theme.role(role)}: {100 * extent.share:.0f} %"
+        ).add_to(frame)
     grid = footprints.Line("The scene's grid", theme.ink(), theme.ink(), None)
     _outline(area, grid, 1.5, grid.label, filled=True).add_to(frame)
     st_folium(

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
+from urllib.parse import quote
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +16,7 @@ from pyproj import Geod
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -25,6 +27,8 @@ from pages.parts import cached, state, tiles
 
 MOST: Final = 1500  # tiles in one answer; past it points, and the calmest are left out
 BROWSER: Final = Path(__file__).parent.parent / "browser"  # our own scripts
+_PLACING: Final = Lock()
+_FORGET: Final = {"Cache-Control": "no-store"}
 Box = tuple[float, float, float, float]  # west, south, east, north, °
 
 
@@ -57,7 +61,7 @@ def routes(base: str = "") -> list[BaseRoute]:
 
 def url(run: Path) -> str:
     """Where a run's tiles are asked for, as seen from the map's frame."""
-    return f"{tiles.ROOT}/features/{run.name}?v={cached.run_stamp(run)}"
+    return f"{tiles.ROOT}/features/{quote(run.name)}?v={cached.run_stamp(run)}"
 
 
 def browser_url(name: str) -> str:
@@ -67,7 +71,12 @@ def browser_url(name: str) -> str:
 
 def placed(run: Run) -> Placed:
     """A run's tiles, indexed once. Raises RunDamaged."""
-    return _placed(Path(run.folder), cached.run_stamp(Path(run.folder)))
+    return _once(Path(run.folder), cached.run_stamp(Path(run.folder)))
+
+
+def _once(folder: Path, stamp: str) -> Placed:
+    with _PLACING:  # maps that open together wait for one index, instead of making one each
+        return _placed(folder, stamp)
 
 
 @lru_cache(maxsize=4)  # a route has no session for Streamlit's caches
@@ -181,11 +190,11 @@ def _features(request: Request) -> Response:
     try:
         folder = {path.name: path for path in state.runs()}[request.path_params["run"]]
         box = _box(request.query_params.get("bbox", ""))
-        answer = json.dumps(within(_placed(folder, cached.run_stamp(folder)), box))
+        answer = json.dumps(within(_once(folder, cached.run_stamp(folder)), box))
     except (KeyError, LandslideError):
-        return Response("There is no such run.", status_code=404)
+        return PlainTextResponse("There is no such run.", 404, headers=_FORGET)
     except ValueError as error:
-        return Response(str(error), status_code=400)
+        return PlainTextResponse(str(error), 400, headers=_FORGET)
     headers = {"Cache-Control": "private, max-age=3600"}  # the address has the run's stamp
     return Response(answer, media_type="application/geo+json", headers=headers)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from threading import BoundedSemaphore
 from typing import Final
 from urllib.parse import quote
 
@@ -15,14 +16,14 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from landslide_core.deliver import export_run
-from landslide_core.errors import CannotWrite, LandslideError
+from landslide_core.errors import CannotWrite, LandslideError, RunDamaged
 from landslide_core.folder import Run, open_run
 from landslide_core.report.write import write_reports
 from landslide_core.stac_item import write_portable
-from pages.parts import cached, serving, state
+from pages.parts import cached, serving, state, theme
 
 KEPT: Final = ".exports"  # beside the runs; a dot keeps it out of their list
-_PAGE: Final = "inline"  # shown by the browser instead of saved
+_AT_WORK: Final = BoundedSemaphore(2)  # requests that make a file; others are to ask again
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,16 @@ def on_offer(run: Run) -> dict[str, tuple[str, ...]]:
     return {title: tuple(k for k in keys if k in there) for title, keys in GROUPS.items()}
 
 
-def address(run: Run, kind: str, alarms_only: bool, view: bool = False) -> str:
+def address(run: Run, kind: str, alarms_only: bool) -> str:
     """Where the browser gets a file, as seen from a page."""
-    asked = f"?alarms={int(alarms_only)}&v={_stamp(run)}" + ("&view=1" if view else "")
+    asked = f"?alarms={int(alarms_only)}&v={_stamp(run)}"
     return f"{serving.base_path()}/download/{quote(run.folder.name)}/{kind}{asked}"
 
 
 def find(run: Run, kind: str, alarms_only: bool) -> Path | None:
     """The file if it lies there already."""
-    if kind in _AS_THEY_ARE:
-        return Path(run.folder) / KINDS[kind].file
-    path = _place(run, kind, alarms_only)
+    kept = kind in _AS_THEY_ARE
+    path = Path(run.folder) / KINDS[kind].file if kept else _place(run, kind, alarms_only)
     return path if path.is_file() else None
 
 
@@ -99,16 +99,22 @@ def make(run: Run, kind: str, alarms_only: bool) -> Path:
     """The file, made if it is not there. Raises CannotWrite, NoSpace, RunDamaged."""
     if path := find(run, kind, alarms_only):
         return path
+    if kind in _AS_THEY_ARE:
+        raise RunDamaged(
+            f"{KINDS[kind].file} is not in {run.folder}; earlier versions did not write all files. "
+            "Run the detection again."
+        )
     path = _place(run, kind, alarms_only)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(path.with_name(f".{path.name}.lock")).acquire()
     except OSError as error:
         raise CannotWrite(
             f"{path.parent} cannot be made ({error.strerror}). Make room there."
         ) from error
-    with FileLock(path.with_name(f".{path.name}.lock")):  # two who ask at once get one file
+    with held:  # two who ask at once get one file
         if not path.is_file():
-            _forget_older(run)
+            _forget_older(run, path.parent.name)
             _make(run, kind, path, alarms_only)
     return path
 
@@ -133,12 +139,16 @@ def _place(run: Run, kind: str, alarms_only: bool) -> Path:
     return home / f"{alone}{KINDS[kind].file}"
 
 
-def _forget_older(run: Run) -> None:
-    """Remove what was made of the run before it or its review changed."""
-    home = Path(run.folder).parent / KEPT / Path(run.folder).name
-    for folder in home.iterdir():
-        if folder.name != _stamp(run):
-            rmtree(folder, ignore_errors=True)
+def _forget_older(run: Run, begun: str) -> None:
+    """Remove what was made of the run before it or its review changed, and of runs that are gone.
+
+    `begun` is the stamp that is being made, though somebody may review just now.
+    """
+    runs, name = Path(run.folder).parent, Path(run.folder).name
+    older = [p for p in (runs / KEPT / name).iterdir() if p.name not in (begun, _stamp(run))]
+    gone = [p for p in (runs / KEPT).iterdir() if not (runs / p.name).is_dir()]
+    for folder in (*older, *gone):
+        rmtree(folder, ignore_errors=True)
 
 
 def _send(request: Request) -> Response:
@@ -148,17 +158,36 @@ def _send(request: Request) -> Response:
     if folder is None or kind not in KINDS:
         return Response("There is no such file. Reload the page.", 404, media_type="text/plain")
     try:
-        path = make(open_run(folder), kind, request.query_params.get("alarms") == "1")
+        path = _asked_for(request, open_run(folder), kind)
     except LandslideError as error:
-        return Response(str(error), 409, media_type="text/plain")
-    shown = kind == "html" and request.query_params.get("view") == "1"
+        return Response(" ".join(str(error).split()), 409, media_type="text/plain")
+    if path is None:
+        line = "The server is making other files. Ask again in a minute."
+        return Response(line, 503, {"Retry-After": "60"}, media_type="text/plain")
     return FileResponse(
         path,
         media_type=KINDS[kind].media,
         filename=f"{folder.name}-{path.name}",
-        content_disposition_type=_PAGE if shown else "attachment",
         headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"},
     )
+
+
+def _asked_for(request: Request, run: Run, kind: str) -> Path | None:
+    """The file; None where the server is at work. Raises LandslideError.
+
+    Any page of the web can have a browser ask: for another site's page nothing is made.
+    """
+    alone = request.query_params.get("alarms") == "1"
+    if path := find(run, kind, alone):
+        return path
+    if request.headers.get("sec-fetch-site", "none") == "cross-site":
+        raise CannotWrite("The file is not made yet. Make it on the app's page Export.")
+    if not _AT_WORK.acquire(blocking=False):
+        return None
+    try:
+        return make(run, kind, alone)
+    finally:
+        _AT_WORK.release()
 
 
 _RASTERS: Final = GROUPS["Rasters (COG)"]
@@ -175,7 +204,7 @@ def button(run: Run, kind: str, alarms_only: bool) -> None:
             return
         with slot, st.spinner("Making the file …"):
             path = make(run, kind, alarms_only)
-    size = f"{path.stat().st_size / 1e6:,.1f} MB"
+    size = f"Download, {theme.megabytes(path.stat().st_size)}"
     if not serving.are_routes_there():  # the page alone: through Streamlit's memory
         read: Callable[[], bytes] = path.read_bytes
         name = f"{Path(run.folder).name}-{path.name}"

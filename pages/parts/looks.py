@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -88,7 +89,8 @@ def _found(key: str, path: Path) -> State | None:
         return Making(_share(path))
     _making.pop(path, None)
     if path.is_file():
-        os.utime(path)  # the oldest to be looked at goes first
+        with suppress(OSError):  # it can be shown where nothing can be written, too
+            os.utime(path)  # the oldest to be looked at goes first
         return Ready(key, path)
     log = _log_of(path)
     if not log.is_file():

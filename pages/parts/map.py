@@ -30,6 +30,7 @@ SCALES: Final = {
     "probability": ("Probability of a landslide", "viridis", 1.0),
     "spread": ("Spread of the votes (standard deviation)", "cividis", 0.5),
 }
+LABEL_COLOURS: Final = {"landslide": "landslide", "stable": "stable", "unsure": "uncertain"}
 MOST_CORNERS: Final = 2000  # of an area drawn by hand
 _INLINE_PICTURES: Final = 2  # without routes every picture travels with the page
 
@@ -84,16 +85,18 @@ class _Plugin(JSCSSMixin, MacroElement):
 
 
 class _Selection(MacroElement):
-    """The selected tile's outline, told to the script whenever it changes."""
+    """The selected tile's outline and the reviewers' labels, told whenever they change."""
 
     _template = Template(
         "{% macro script(this, kwargs) %}"
-        "window.landslide.select({{ this.ring|tojson }});{% endmacro %}"
+        "window.landslide.select({{ this.ring|tojson }});"
+        "window.landslide.reviewed({{ this.labels|tojson }});{% endmacro %}"
     )
 
-    def __init__(self, ring: list[list[float]] | None) -> None:
+    def __init__(self, ring: list[list[float]] | None, labels: dict[int, str]) -> None:
         super().__init__()
         self.ring = ring
+        self.labels = labels
 
 
 def draw(run: Run, selected: int | None) -> Said:
@@ -103,7 +106,7 @@ def draw(run: Run, selected: int | None) -> Said:
     """
     found = features.placed(run)
     group = folium.FeatureGroup("Selected")
-    _Selection(_ring(found, selected)).add_to(group)
+    _Selection(_ring(found, selected), cached.review_labels(run)).add_to(group)
     name = Path(run.folder).name
     said = st_folium(
         _frame(run, found),
@@ -214,6 +217,10 @@ def _settings(run: Run, found: features.Placed) -> dict[str, Any]:
             {"name": name, "words": words, "colour": VERDICT_COLOURS[name], "counts": counts[name]}
             for name, words in reversed(theme.VERDICT_WORDS.items())
         ],
+        "labels": {
+            name: {"words": words, "colour": VERDICT_COLOURS[LABEL_COLOURS[name]]}
+            for name, words in theme.LABEL_WORDS.items()
+        },
         "scales": {
             name: {"title": title, "top": top, "colours": _ramp(palette), "ticks": _ticks(top)}
             for name, (title, palette, top) in SCALES.items()

@@ -48,7 +48,7 @@ def _figures(scene: Scene, small: Overview) -> None:
     share = cloud(small)
     columns[4].metric(
         "Cloud",
-        "not known" if share is None else f"{share:.1%}",
+        "not known" if share is None else wording.percent(share),
         help="Of the pixels with data, by the scene's own cloud layers. Without such a layer "
         "cloud is flagged tile by tile, where red is bright.",
     )
@@ -146,13 +146,13 @@ def reliability(combination: str, missing: Sequence[str], card: Mapping[str, Any
         said += "**Everything is there.** "
     if here is None:
         return said + "The model card has no figure for this combination of inputs."
-    scores = f"AUC {here['auc']:.3f}, F1 {here['f1']:.2f}, recall {here['recall']:.0%}"
+    scores = f"AUC {here['auc']:.3f}, F1 {here['f1']:.2f}, recall {wording.percent(here['recall'])}"
     if combination == COMPLETE or best is None:
         return said + f"On labelled tiles never seen in fitting: {scores}."
     return said + (
         f"With {wording.combination(combination)} the model reached {scores} on labelled tiles "
         f"never seen in fitting; with everything AUC {best['auc']:.3f}, F1 {best['f1']:.2f}, "
-        f"recall {best['recall']:.0%}."
+        f"recall {wording.percent(best['recall'])}."
     )
 
 

@@ -65,7 +65,10 @@ def bands_of_tile(pixels: render.Floats, cloud: NDArray[np.bool_]) -> None:
     pictures = [
         ("True colour", true),
         ("False colour", render.optical(pixels, ("nir", "red", "green"))),
-        ("Cloud flag", render.over(true, render.mask(cloud, CLOUD_COLOUR), 0.75)),
+        (
+            "Cloud flag" if cloud.any() else "Cloud flag: none",
+            render.over(true, render.mask(cloud, CLOUD_COLOUR), 0.75),
+        ),
     ]
     _tile_row("Optical", pictures if np.isfinite(pixels[:4]).any() else [])
     for orbit_pass, words in wording.PASS_WORDS.items():

@@ -11,16 +11,19 @@ from shapely.geometry.base import BaseGeometry
 from landslide_core.errors import RunDamaged
 from landslide_core.explain import check_inputs
 from landslide_core.folder import Run
-from pages.parts import drift, features, state, theme, wording
+from pages.parts import cached, drift, features, state, theme, wording
 
 COLUMNS: Final = {
     "tile_id": st.column_config.NumberColumn("Tile", format="%d"),
     "says": st.column_config.TextColumn("Verdict"),
+    "review": st.column_config.TextColumn("Review", help="What reviewers say; empty: not yet."),
     "alarm": st.column_config.CheckboxColumn("Alarm"),
     "probability": st.column_config.ProgressColumn(
         "Probability", format="%.3f", min_value=0.0, max_value=1.0
     ),
-    "says_landslide": st.column_config.CheckboxColumn("Yes"),
+    "says_landslide": st.column_config.CheckboxColumn(
+        "Yes", help="The plain yes or no: the probability reaches the threshold of the best F1."
+    ),
     "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
     "filter_score": st.column_config.NumberColumn("Filter score", format="%.4f"),
     "cloud": st.column_config.NumberColumn("Cloud", format="%.0f %%"),
@@ -54,8 +57,7 @@ def summary(run: Run) -> None:
             words,
             f"{counts.get(verdict, 0):,}",
             help=theme.VERDICT_HELP[verdict],
-            border=True,
-            delta=f"{share:.1%} of tiles",
+            delta=f"{100 * share:.1f} % of tiles",
             delta_color="off",
             delta_arrow="off",
         )
@@ -98,13 +100,19 @@ def tile_card(run: Run, tile: int | None) -> None:
         row = found.iloc[0]
         st.markdown(f"**Tile {tile}**")
         st.metric("Verdict", theme.VERDICT_WORDS[row["verdict"]])
+        if label := cached.review_labels(run).get(int(row["tile_id"])):
+            st.markdown(f":material/person: Reviewed: **{theme.LABEL_WORDS[label]}**")
         if is_masked(run) and row["slope"] < run.meta["slope_mask"]["least_slope"]:
             st.caption(f"Flat ground ({row['slope']:.1f}°): no alarm.")
         st.metric("Probability", wording.number(row["probability"]))
         st.metric("Spread", wording.number(row["spread"]))
         st.metric("Filter score", wording.number(row["filter_score"]))
-        if st.button("Open decision", type="primary", icon=":material/troubleshoot:"):
+        if st.button(
+            "Open decision", type="primary", icon=":material/troubleshoot:", width="stretch"
+        ):
             st.switch_page("decisions.py")
+        if st.button("Review tile", icon=":material/rate_review:", width="stretch"):
+            st.switch_page("review.py")
         st.caption("A double click on the map, or Enter, opens it too.")
 
 
@@ -141,12 +149,14 @@ def area_card(run: Run, area: BaseGeometry) -> None:
 def table(run: Run) -> bool:
     """Tiles by falling probability; returns whether a row was just picked."""
     frame = ranked(run)
+    labels = cached.review_labels(run)
     listed = pd.DataFrame(frame.drop(columns="geometry")).assign(
         says=frame["verdict"].map(theme.VERDICT_WORDS),
+        review=frame["tile_id"].map(labels).map(theme.LABEL_WORDS).fillna(""),
         cloud=frame["cloud_fraction"] * 100,
         valid=frame["valid_fraction"] * 100,
     )
-    hidden = {"alarm": not is_masked(run), "slope": not has_slope(run)}
+    hidden = {"review": not labels, "alarm": not is_masked(run), "slope": not has_slope(run)}
     chosen = st.dataframe(
         listed,
         hide_index=True,

@@ -12,7 +12,6 @@ from landslide_core.review.fold import live
 from landslide_core.review.journal import Event
 from pages.parts import cached, review_order, theme, wording
 
-LABEL_WORDS: Final = {"landslide": "Landslide", "stable": "Stable", "unsure": "Unsure"}
 _DID: Final = {
     "accept": "accepted the verdict:",
     "reject": "rejected the verdict:",
@@ -38,7 +37,7 @@ def judged(run: Run, tile: int, said: "pd.Series[Any]", labels: dict[str, str]) 
         st.caption("Nobody has labelled this tile yet.")
     else:
         st.markdown(
-            f":material/person: **{LABEL_WORDS[said['label']]}**, says "
+            f":material/person: **{theme.LABEL_WORDS[said['label']]}**, says "
             f"{wording.escaped(said['reviewer'])}, {when(said['when'])}"
         )
     if len(set(labels.values())) > 1:
@@ -67,7 +66,7 @@ def sentence(event: Event) -> str:
     if event.action == "outline" and event.value is None:
         did = "removed the outline"
     if event.action in ("accept", "reject", "relabel"):
-        did += f" {LABEL_WORDS[event.value].lower()}"
+        did += f" {theme.LABEL_WORDS[event.value].lower()}"
     said = f": {wording.escaped(event.comment)}" if event.comment else ""
     return f"{when(event.time)}, {wording.escaped(event.reviewer)} {did}{said}"
 

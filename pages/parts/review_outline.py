@@ -105,7 +105,7 @@ def panel(run: Run, tile: int, kept: BaseGeometry | None, drawn: BaseGeometry | 
         st.warning(
             "It lies outside the tile; it has to touch it."
             if share > 1 - 1e-9
-            else f"{share:.0%} of it lies outside the tile.",
+            else f"{100 * share:.0f} % of it lies outside the tile.",
             icon=":material/crop_free:",
         )
     left, right = st.columns(2)

@@ -162,11 +162,11 @@ def _below(key: str, proposals: Sequence[Proposal], corrected: Mapping[int, str]
 
 def _columns() -> dict[str, Any]:
     return {
-        "File": st.column_config.TextColumn(width="medium", pinned=True),
+        "File": st.column_config.TextColumn(width=150, pinned=True),
         "Role": st.column_config.SelectboxColumn(
-            "Role", options=[WORDS[role] for role in CHOICES], required=True, width="medium"
+            "Role", options=[WORDS[role] for role in CHOICES], required=True, width=205
         ),
-        "Why": st.column_config.TextColumn(width="medium"),
+        "Why": st.column_config.TextColumn(width=160),
         "Where that comes from": st.column_config.TextColumn(width="large"),
     }
 

@@ -146,5 +146,6 @@ def _start(inputs: SceneInputs, options: RunOptions, name: str) -> None:
     except LandslideError as error:
         theme.problem(error)
         return
+    state.keep("new run", False)
     state.choose_run(name)
     st.rerun()

@@ -1,5 +1,6 @@
 """The only reader and writer of session state and of the address bar."""
 
+import hashlib
 import os
 import re
 import secrets
@@ -40,17 +41,27 @@ def bundles() -> list[Path]:
     return sorted(found, key=lambda path: (path.name != "default", path.name))
 
 
+def uploads_token() -> str:
+    """What lets a browser tab add to and remove from this session's folder; for its page alone."""
+    if "uploads" not in st.session_state:
+        st.session_state["uploads"] = secrets.token_hex(16)
+    return str(st.session_state["uploads"])
+
+
 def uploads_folder() -> Path:
     """This session's own folder for uploaded files."""
-    if "uploads" not in st.session_state:
-        st.session_state["uploads"] = secrets.token_hex(16)  # who knows it may send files there
+    return uploads_of(uploads_token())
+
+
+def uploads_of(token: str) -> Path:
+    """The folder of a token, which cannot be told from it: run records and errors name folders."""
     # The dot keeps it out of the way of a run of that name.
-    return runs_folder() / ".uploads" / str(st.session_state["uploads"])
+    return runs_folder() / ".uploads" / hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
 def adopt_uploads(token: str) -> None:
     """Go on with the folder of a session that this browser tab had before it was reloaded."""
-    folder = runs_folder() / ".uploads" / token
+    folder = uploads_of(token)
     if re.fullmatch(r"[0-9a-f]{32}", token) and folder.is_dir() and not folder.is_symlink():
         with suppress(OSError):  # something is in it already, or it is the same
             uploads_folder().rmdir()
@@ -123,7 +134,7 @@ def chosen_tile() -> int | None:
     if "tile" in st.session_state:
         return int(st.session_state["tile"])
     text = st.query_params.get("tile", "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
 
 
 def choose_tile(tile: int | None) -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ def sweep() -> None:
     oldest = time.time() - _DAY * float(os.environ.get("LANDSLIDE_KEEP_UPLOADS_DAYS", 7))
     uploads = state.runs_folder() / ".uploads"
     sessions = [p for p in uploads.glob("*") if _SESSION.fullmatch(p.name) and p.is_dir()]
-    old = [path for session in sessions for path in session.iterdir() if _newest(path) < oldest]
+    old = [path for session in sessions for path in _below(session) if _newest(path) < oldest]
     told = _told() if old else ""
     if told is None:
         return  # who cannot be asked may refer to any of them
@@ -30,8 +31,8 @@ def sweep() -> None:
         if _mark(path) not in told:
             shutil.rmtree(path, ignore_errors=True)
     for session in sessions:
-        if session.stat().st_mtime < oldest:
-            with suppress(OSError):  # not empty
+        with suppress(OSError):  # not empty, or another page has swept too
+            if session.stat().st_mtime < oldest:
                 session.rmdir()
 
 
@@ -58,7 +59,17 @@ def _told() -> str | None:
     return "\n".join(said)
 
 
+def _below(session: Path) -> list[Path]:
+    try:
+        return list(session.iterdir())
+    except OSError:  # its page has gone on with another folder
+        return []
+
+
 def _newest(path: Path) -> float:
-    """When something at or below a path last changed, s since 1970."""
-    found = [path, *path.rglob("*")] if path.is_dir() else [path]
-    return max(p.lstat().st_mtime for p in found)
+    """When something at or below a path last changed, s since 1970; never, where it went."""
+    try:
+        found = [path, *path.rglob("*")] if path.is_dir() else [path]
+        return max(p.lstat().st_mtime for p in found)
+    except OSError:
+        return inf

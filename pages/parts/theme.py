@@ -1,5 +1,6 @@
 """Colours, words and the small HTML that all pages share."""
 
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -7,12 +8,18 @@ import streamlit as st
 from landslide_core import render
 from pages.parts import wording
 
+HISTORY: Final = Path(__file__).parent.parent / "browser" / "history.js"
 VERDICT_WORDS: Final[dict[str, str]] = {
     "landslide": "Landslide",
     "uncertain": "Uncertain",
     "stable": "Stable",
     "filtered_out": "Filtered out",
     "no_data": "No data",
+}
+LABEL_WORDS: Final[dict[str, str]] = {
+    "landslide": "Landslide",
+    "stable": "Stable",
+    "unsure": "Unsure",
 }
 VERDICT_HELP: Final[dict[str, str]] = {
     "landslide": "The probability reaches the upper limit, which few stable tiles do.",
@@ -46,7 +53,13 @@ def ink() -> str:
 
 def header(title: str, lead: str, simulated: bool = False) -> None:
     """Page title with one line under it, and the mark that simulated data always carries."""
-    st.html("<style>.stMainBlockContainer{padding-top:4.5rem;padding-bottom:3rem}</style>")
+    st.html(
+        "<style>.stMainBlockContainer{padding-top:4rem;padding-bottom:3rem}"
+        ".st-key-history{display:none}"
+        ".stMainBlockContainer h1{padding:.25rem 0 0}</style>"
+    )
+    with st.container(key="history"):
+        st.html(f"<script>{HISTORY.read_text()}</script>", unsafe_allow_javascript=True)
     mark = " :orange-badge[:material/science: Simulated data]" if simulated else ""
     st.title(f"{title}{mark}", anchor=False)
     st.caption(lead)

@@ -28,7 +28,7 @@ ROOT: Final = "../.."
 DEEPEST: Final = 22  # zoom
 _KEEP: Final = {"Cache-Control": "private, max-age=86400"}
 _FORGET: Final = {"Cache-Control": "no-store"}  # what is not there yet may be soon
-_PLACE: Final = "{z:int}/{x:int}/{y:int}"
+_PLACE: Final = "{z}/{x}/{y}"
 
 Find = Callable[[str, Layer], Path]
 
@@ -42,7 +42,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         *(
             Route(f"{base}/{kind}/{{name}}/{{layer}}/{_PLACE}{sharp}.webp", partial(_tile, *how))
             for kind, find in (("tiles", of_run), ("look", of_look))
-            for sharp, how in (("", (find, 1)), ("@2x", (find, 2)))
+            for sharp, how in (("@2x", (find, 2)), ("", (find, 1)))
         ),
     ]
 
@@ -59,7 +59,7 @@ def draw_url(name: str) -> str:
 
 def overlay_url(run: Path, layer: str) -> str:
     """Address of a run's overlay picture, as seen from the map's frame."""
-    return f"{ROOT}/overlay/{run.name}/{layer}.webp?v={cached.run_stamp(run)}"
+    return f"{ROOT}/overlay/{quote(run.name)}/{layer}.webp?v={cached.run_stamp(run)}"
 
 
 def tile_url(run: Path, layer: str) -> str:
@@ -99,8 +99,9 @@ def _there(path: Path, layer: Layer) -> Path:
 def _tile(find: Find, density: int, request: Request) -> Response:
     """A tile, for runs of the list, looks that are there and layers of the table; else 404."""
     asked = request.path_params
-    z, x, y = (asked[name] for name in "zxy")
-    if asked["layer"] not in LAYERS or z > DEEPEST or max(x, y) >= 2**z:
+    z, x, y = (_whole(asked[name]) for name in "zxy")
+    fits = 0 <= z <= DEEPEST and min(x, y) >= 0 and max(x, y) < 2**z
+    if asked["layer"] not in LAYERS or not fits:
         return _refused(404, "There is no such layer or tile; open the map again.")
     layer = LAYERS[asked["layer"]]
     try:
@@ -120,6 +121,11 @@ def _refused(status: int, line: str) -> Response:
     return Response(line, status, headers=_FORGET, media_type="text/plain")
 
 
+def _whole(text: str) -> int:
+    """A whole number of the address, or -1: no tile has more than seven digits."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else -1
+
+
 def _number(text: str | None) -> float | None:
     """A finite number of the address. Raises ValueError."""
     if text is None:
@@ -133,8 +139,10 @@ def _overlay(request: Request) -> Response:
     """The picture, for runs that the runs folder lists and layers that exist; else 404."""
     try:
         picture = cached.overlay(request.path_params["run"], request.path_params["layer"])
-    except (KeyError, LandslideError) as error:
-        return Response(str(error), status_code=404)
+    except KeyError:
+        return _refused(404, "There is no such picture; open the map again.")
+    except LandslideError as error:
+        return _refused(404, " ".join(str(error).split()))
     return Response(
         picture, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600"}
     )

@@ -125,7 +125,7 @@ def _near_missed(run: Run, story: Story) -> bytes:
     assert story.missed is not None  # else nothing is drawn
     place = around(story.missed.shape.centroid, small.pixels.shape[1:])
     shown = tour_pictures.true_colour(small.pixels)[slices(place)]
-    return tour_pictures.drawn(shown, [(story.missed.shape, CYAN, 3)], place, 500)
+    return tour_pictures.drawn(shown, [(story.missed.shape, CYAN, 5)], place, 500)
 
 
 def _result(run: Run, story: Story) -> bytes:

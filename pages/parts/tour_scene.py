@@ -9,7 +9,7 @@ import streamlit as st
 from landslide_core import render
 from landslide_core.folder import Run
 from landslide_core.grid import Window
-from pages.parts import cached, previews, theme, tour_pictures
+from pages.parts import cached, previews, theme, tour_pictures, tour_walk
 from pages.parts.cached_tour import picture
 from pages.parts.tour_facts import Scar, Story, cut, slices
 from pages.parts.tour_pictures import HALO, YELLOW, Line
@@ -41,7 +41,7 @@ def question(run: Run, story: Story, score: dict[str, Any]) -> None:
             f"This is one scene, {_extent(run)}. **{score['scars']} landslides** are in it. The "
             "program is not told where they are; the outlines are only used to check it."
         )
-        shown = st.toggle("Show the true outlines", value=True, key="tour outlines")
+        shown = tour_walk.outlined()
         theme.simulated_note()
     with left:
         st.image(
@@ -58,7 +58,7 @@ def optical(run: Run, story: Story) -> None:
         "wide, running downhill**, where there was green. Near infrared, which the eye cannot "
         "see, tells it best: plants shine in it, bare ground does not."
     )
-    shown = st.toggle("Show the outline", value=True, key="tour outline")
+    shown = tour_walk.outlined()
     lines: list[Line] = [(story.clear.shape, HALO, 3)] if shown else []
     places = {
         "Landslide": (story.place, lines),
@@ -99,7 +99,7 @@ def radar(run: Run, story: Story) -> None:
             "Two passes look at the slopes **from two sides**: what lies in the shadow of a ridge "
             "for one, the other may see."
         )
-        shown = st.toggle("Show the outline", value=True, key="tour outline")
+        shown = tour_walk.outlined()
         previews.change_legend()
         st.caption("Brighter is a stronger echo. Grain is speckle, radar's own noise.")
     pixels = cut(cached.overview(run.inputs()), story.place)
@@ -139,5 +139,5 @@ def _echo(
     else:
         role = f"{orbit_pass}_{'pre' if name == 'before' else 'post'}"
         painted = tour_pictures.echo(pixels, role, pol)
-    lines: list[Line] = [(story.clear.shape, HALO if name == "change" else YELLOW, 3)]
+    lines: list[Line] = [(story.clear.shape, HALO if name == "change" else YELLOW, 5)]
     return tour_pictures.drawn(painted, lines if shown else [], story.place, 500)

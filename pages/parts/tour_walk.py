@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.parts import state, theme
 
 KEY: Final = "step"
+_PLAIN: Final = "tour without outlines"
 _LOOK: Final = """<style>
 .st-key-tour-way [data-testid="stButtonGroup"] button {padding:0;width:1.7rem}
 .st-key-tour-stage p, .st-key-tour-stage li {font-size:1.2rem;line-height:1.5}
@@ -18,18 +19,24 @@ _LOOK: Final = """<style>
 .st-key-tour-stage [data-testid="stMetricValue"] {font-size:2rem;font-weight:600}
 .st-key-tour-stage [data-testid="stImage"] img {max-height:70vh;
   object-fit:contain;object-position:left top}
+@media (max-width: 1100px) {
+  .st-key-tour-stage p, .st-key-tour-stage li {font-size:1.05rem;line-height:1.45}
+}
 </style>"""
 
 
 def bar(titles: Sequence[str]) -> int:
     """Draw the step's title and the way on; returns the step, from 1."""
     left, right = st.columns([5, 4], vertical_alignment="center")
-    with right, st.container(
-        key="tour-way",
-        horizontal=True,
-        horizontal_alignment="right",
-        vertical_alignment="center",
-        gap="small",
+    with (
+        right,
+        st.container(
+            key="tour-way",
+            horizontal=True,
+            horizontal_alignment="right",
+            vertical_alignment="center",
+            gap="small",
+        ),
     ):
         back = st.container(width="content")
         chosen = st.segmented_control(
@@ -53,6 +60,20 @@ def stage() -> DeltaGenerator:
     """Where a step is drawn."""
     st.html(_LOOK)
     return st.container(key="tour-stage")
+
+
+def outlined() -> bool:
+    """Whether to draw outlines, and the button for it: a toggle with focus keeps arrow keys."""
+    plain = state.is_on(_PLAIN)
+    st.button(
+        "Show the outlines" if plain else "Hide the outlines",
+        key="tour outlines",
+        icon=":material/visibility:" if plain else ":material/visibility_off:",
+        shortcut="O",
+        on_click=state.set_widgets,
+        args=({_PLAIN: not plain},),
+    )
+    return not plain
 
 
 def _way(place: DeltaGenerator, words: str, step: int, key: str, at_the_end: bool) -> None:

@@ -55,7 +55,7 @@ def _shown(key: str) -> dict[str, Any]:
     folder = state.uploads_folder()
     folder.mkdir(parents=True, exist_ok=True)  # from now on the route takes files for it
     return {
-        "token": folder.name,
+        "token": state.uploads_token(),
         "asked": _said(key, "session"),
         "base": st.get_option("server.baseUrlPath").strip("/"),
         "endings": [*RASTERS, *BESIDE],
