@@ -17,16 +17,14 @@ from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from landslide_core.detect import VERDICTS
 from landslide_core.errors import LandslideError
 from landslide_core.folder import Run, open_run
-from pages.parts import cached, state, tiles
+from pages.parts import cached, scripts, state
 
 MOST: Final = 1500  # tiles in one answer; past it points, and the calmest are left out
-BROWSER: Final = Path(__file__).parent.parent / "browser"  # our own scripts
 _PLACING: Final = Lock()
 _FORGET: Final = {"Cache-Control": "no-store"}
 Box = tuple[float, float, float, float]  # west, south, east, north, °
@@ -52,21 +50,15 @@ class Placed:
 
 
 def routes(base: str = "") -> list[BaseRoute]:
-    """The tiles of a run by place, and our own scripts."""
+    """The tiles of a run by place."""
     return [
-        Mount(f"{base}/browser", StaticFiles(directory=BROWSER)),
         Route(f"{base}/features/{{run}}", _features),
     ]
 
 
 def url(run: Path) -> str:
     """Where a run's tiles are asked for, as seen from the map's frame."""
-    return f"{tiles.ROOT}/features/{quote(run.name)}?v={cached.run_stamp(run)}"
-
-
-def browser_url(name: str) -> str:
-    """Address of one of our scripts, as seen from the map's frame; new when the file is."""
-    return f"{tiles.ROOT}/browser/{name}?v={(BROWSER / name).stat().st_mtime_ns}"
+    return f"{scripts.ROOT}/features/{quote(run.name)}?v={cached.run_stamp(run)}"
 
 
 def placed(run: Run) -> Placed:

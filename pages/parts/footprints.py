@@ -17,7 +17,7 @@ from streamlit_folium import st_folium
 from landslide_core.catalogue.area import Area
 from landslide_core.catalogue.candidates import Candidate
 from landslide_core.catalogue.search import Choice
-from pages.parts import map, theme, tiles
+from pages.parts import map, scripts, theme
 from pages.parts.degrees import Degrees
 
 HEIGHT: Final = 520
@@ -120,8 +120,8 @@ def _frame(drawing: bool) -> folium.Map:
         kinds = dict.fromkeys(("polyline", "circle", "marker", "circlemarker"), False)
         options = {**kinds, "rectangle": shape, "polygon": {**shape, "allowIntersection": False}}
         tools = Draw(draw_options=options, show_geometry_on_click=False)
-        tools.default_js = [("leaflet_draw", tiles.draw_url("leaflet.draw.js"))]
-        tools.default_css = [("leaflet_draw_css", tiles.draw_url("leaflet.draw.css"))]
+        tools.default_js = [("leaflet_draw", scripts.bundle("draw"))]
+        tools.default_css = [("leaflet_draw_css", scripts.style(scripts.DRAW / "leaflet.draw.css"))]
         tools.add_to(frame)
     ground = "rgba(26,36,46,.82)" if theme.is_dark() else "rgba(255,255,255,.85)"
     figure = frame.get_root()

@@ -21,11 +21,10 @@ from landslide_core.errors import LandslideError, RunDamaged
 from landslide_core.explain import check_inputs
 from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
-from pages.parts import cached, features, looks, serving, state, theme, tiles
+from pages.parts import cached, features, looks, scripts, serving, state, theme, tiles
 
 HEIGHT: Final = 680
 STEPS: Final = 24  # palette steps of the tiles' colours
-SCRIPTS: Final = ("map-look.js", "map-panel.js", "map-tiles.js", "map.js")
 SCALES: Final = {
     "probability": ("Probability of a landslide", "viridis", 1.0),
     "spread": ("Spread of the votes (standard deviation)", "cividis", 0.5),
@@ -74,13 +73,9 @@ class _Plugin(JSCSSMixin, MacroElement):
     def __init__(self, said: Mapping[str, Any]) -> None:
         super().__init__()
         self.said = said
-        self.default_js = [
-            ("leaflet_draw", _address(tiles.draw_url("leaflet.draw.js"), tiles.DRAW)),
-            *((name, _address(features.browser_url(name), features.BROWSER)) for name in SCRIPTS),
-        ]
         self.default_css = [
-            ("leaflet_draw_css", _address(tiles.draw_url("leaflet.draw.css"), tiles.DRAW)),
-            ("map_css", _address(features.browser_url("map.css"), features.BROWSER)),
+            ("leaflet_draw_css", scripts.style(scripts.DRAW / "leaflet.draw.css")),
+            ("map_css", scripts.style(scripts.BROWSER / "map.css")),
         ]
 
 
@@ -149,12 +144,14 @@ def drawn_area(told: Any) -> BaseGeometry | None:
 
 def _frame(run: Run, found: features.Placed) -> folium.Map:
     """The map without a selection; it stays the same for a run, and with it the view."""
-    frame = blank()
+    frame = blank(script="map")
     _Plugin(_settings(run, found)).add_to(frame)
     return frame
 
 
-def blank(middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1) -> folium.Map:
+def blank(
+    middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1, script: str = "leaflet"
+) -> folium.Map:
     """A map around a (latitude, longitude) without anything on it, and nothing from outside."""
     frame = folium.Map(
         middle,
@@ -164,8 +161,8 @@ def blank(middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1) -> folium.Map
         zoom_snap=0.25,
         font_size="0.8rem",
     )
-    frame.default_js = [("leaflet", _address(tiles.leaflet_url("leaflet.js"), tiles.LEAFLET))]
-    frame.default_css = [("leaflet_css", _address(tiles.leaflet_url("leaflet.css"), tiles.LEAFLET))]
+    frame.default_js = [("leaflet", scripts.bundle(script))]
+    frame.default_css = [("leaflet_css", scripts.style(scripts.LEAFLET / "leaflet.css"))]
     colour = "#1a242e" if theme.is_dark() else "#e9edf0"
     figure = frame.get_root()
     assert isinstance(figure, folium.Figure)
@@ -174,15 +171,6 @@ def blank(middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1) -> folium.Map
     )
     _Corners().add_to(frame)
     return frame
-
-
-def _address(url: str, folder: Path) -> str:
-    """Where a script or style lies: the app's own, or the file itself where there are no routes."""
-    if serving.are_routes_there():
-        return url
-    path = folder / url.split("?")[0].rsplit("/", 1)[1]
-    kind = "text/javascript" if path.suffix == ".js" else "text/css"
-    return f"data:{kind};base64,{b64encode(path.read_bytes()).decode()}"
 
 
 def _bounds(run: Run) -> tuple[tuple[float, float], tuple[float, float]]:

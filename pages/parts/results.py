@@ -187,7 +187,15 @@ def ranked(run: Run) -> pd.DataFrame:
 def provenance(run: Run) -> None:
     """What went in, how usual it is, and the run's record, for whoever must vouch for it."""
     drift.scene(run)
-    with st.expander("Where this run came from", icon=":material/history:"):
+    opened = st.expander(
+        "Where this run came from",
+        icon=":material/history:",
+        key=f"provenance-{run.folder}",
+        on_change="rerun",
+    )
+    if not opened.open:  # what colours the record's text is larger than the map's scripts
+        return
+    with opened:
         meta = run.meta
         bundle = wording.escaped(meta["bundle"]["name"])
         st.markdown(

@@ -10,8 +10,7 @@ from landslide_core.folder import Run
 from landslide_core.review.fold import to_redo, to_undo
 from landslide_core.review.journal import LABELLING, Event
 from landslide_core.review.review import Review
-from pages.parts import cached, review_order, state, theme, wording
-from pages.parts.review_picture import BROWSER
+from pages.parts import cached, review_order, scripts, state, theme, wording
 
 # Action -> word, key, icon.
 BUTTONS: Final = {
@@ -132,7 +131,7 @@ def keys() -> None:
     """Listen to the keyboard, and take the name that this browser remembers."""
     forget = state.reviewer_forgotten()
     component = st.components.v2.component(
-        "review_keys", js=(BROWSER / "review_keys.js").read_text()
+        "review_keys", js=(scripts.BROWSER / "review_keys.js").read_text()
     )
     said = component(
         key="review-keys",

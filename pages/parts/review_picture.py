@@ -1,7 +1,6 @@
 """The tile to judge and the ground around it: one large picture, the others small beside it."""
 
 from base64 import b64encode
-from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
@@ -10,10 +9,9 @@ from shapely.geometry.base import BaseGeometry
 from landslide_core import render
 from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
-from pages.parts import cached, previews, state, theme, wording
+from pages.parts import cached, previews, scripts, state, theme, wording
 from pages.parts.review_outline import AROUND, SIDE, Frame, drawn_from, rings_of
 
-BROWSER: Final = Path(__file__).parent.parent / "browser"
 HEIGHT: Final = 500  # pixels of the large picture
 
 
@@ -70,8 +68,8 @@ def _mount(
     key = f"{run.folder.name} {tile} {hash(str(rings))} {state.dropped_drawings()}"
     component = st.components.v2.component(
         "review_picture",
-        css=(BROWSER / "review_picture.css").read_text(),
-        js=(BROWSER / "review_picture.js").read_text(),
+        css=(scripts.BROWSER / "review_picture.css").read_text(),
+        js=(scripts.BROWSER / "review_picture.js").read_text(),
         isolate_styles=False,  # Leaflet's own sheet has to reach it
     )
     said = component(

@@ -2,12 +2,12 @@
 
 from starlette.routing import BaseRoute
 
-from pages.parts import features, handover, receiving, serving, tiles
+from pages.parts import features, handover, receiving, scripts, serving, tiles
 
 
 def routes(base: str = "") -> list[BaseRoute]:
     """All routes, under `server.baseUrlPath`."""
     base = f"/{base.strip('/')}" if base.strip("/") else ""
     serving.mounted(base)
-    parts = (receiving, tiles, features, handover)
+    parts = (receiving, scripts, tiles, features, handover)
     return [route for part in parts for route in part.routes(base)]

@@ -6,15 +6,12 @@ Panning, zooming and swiping stay in the browser: no script runs for them.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import streamlit as st
 
 from landslide_core.render import Limits
-from pages.parts import tiles
-
-BROWSER: Final = Path(__file__).parent.parent / "browser"
+from pages.parts import scripts
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,11 @@ def draw(
 def _component() -> Callable[..., Any]:
     return st.components.v2.component(
         "landslide_swipe",
-        css=(BROWSER / "swipe.css").read_text(),
-        js=(BROWSER / "swipe.js").read_text(),
+        css=(scripts.BROWSER / "swipe.css").read_text(),
+        js=(scripts.BROWSER / "swipe.js").read_text(),
     )
 
 
 def _leaflet() -> dict[str, str]:
     """Leaflet's files themselves."""
-    return {kind: (tiles.LEAFLET / f"leaflet.{kind}").read_text() for kind in ("js", "css")}
+    return {kind: (scripts.LEAFLET / f"leaflet.{kind}").read_text() for kind in ("js", "css")}

@@ -1,14 +1,13 @@
 """Colours, words and the small HTML that all pages share."""
 
-from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
 from landslide_core import render
-from pages.parts import wording
+from pages.parts import scripts, wording
 
-HISTORY: Final = Path(__file__).parent.parent / "browser" / "history.js"
+HISTORY: Final = scripts.BROWSER / "history.js"
 VERDICT_WORDS: Final[dict[str, str]] = {
     "landslide": "Landslide",
     "uncertain": "Uncertain",

@@ -9,22 +9,15 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from landslide_core.errors import LandslideError
 from landslide_core.explain import check_inputs
 from landslide_core.folder import open_run
 from landslide_core.layers import LAYERS, Layer
 from landslide_core.looks import look_key
-from pages.parts import cached, looks, painting, state
+from pages.parts import cached, looks, painting, scripts, state
 
-VENDOR: Final = Path(__file__).parent.parent / "vendor"
-LEAFLET: Final = VENDOR / "leaflet-1.9.4"
-DRAW: Final = VENDOR / "leaflet-draw-1.0.4"
-# The map lives in a frame at component/streamlit_folium.st_folium/index.html: two steps up is
-# the app's root, whatever server.baseUrlPath or a proxy has put before it.
-ROOT: Final = "../.."
 DEEPEST: Final = 22  # zoom
 _KEEP: Final = {"Cache-Control": "private, max-age=86400"}
 _FORGET: Final = {"Cache-Control": "no-store"}  # what is not there yet may be soon
@@ -36,8 +29,6 @@ Find = Callable[[str, Layer], Path]
 def routes(base: str = "") -> list[BaseRoute]:
     """The routes, under a base path such as "/slides"."""
     return [
-        Mount(f"{base}/leaflet", StaticFiles(directory=LEAFLET)),
-        Mount(f"{base}/leaflet-draw", StaticFiles(directory=DRAW)),
         Route(f"{base}/overlay/{{run}}/{{layer}}.webp", _overlay),
         *(
             Route(f"{base}/{kind}/{{name}}/{{layer}}/{_PLACE}{sharp}.webp", partial(_tile, *how))
@@ -47,30 +38,20 @@ def routes(base: str = "") -> list[BaseRoute]:
     ]
 
 
-def leaflet_url(name: str) -> str:
-    """Address of a Leaflet file, as seen from the map's frame."""
-    return f"{ROOT}/leaflet/{name}"
-
-
-def draw_url(name: str) -> str:
-    """Address of a file of Leaflet's drawing tools, as seen from the map's frame."""
-    return f"{ROOT}/leaflet-draw/{name}"
-
-
 def overlay_url(run: Path, layer: str) -> str:
     """Address of a run's overlay picture, as seen from the map's frame."""
-    return f"{ROOT}/overlay/{quote(run.name)}/{layer}.webp?v={cached.run_stamp(run)}"
+    return f"{scripts.ROOT}/overlay/{quote(run.name)}/{layer}.webp?v={cached.run_stamp(run)}"
 
 
 def tile_url(run: Path, layer: str) -> str:
     """Address of a run's tiles for Leaflet, `{z}/{x}/{y}{r}` open, as seen from the map's frame."""
     at = "{z}/{x}/{y}{r}.webp"
-    return f"{ROOT}/tiles/{quote(run.name)}/{layer}/{at}?v={cached.run_stamp(run)}"
+    return f"{scripts.ROOT}/tiles/{quote(run.name)}/{layer}/{at}?v={cached.run_stamp(run)}"
 
 
 def look_url(key: str, layer: str) -> str:
     """Address of a look's tiles for Leaflet, as seen from the map's frame."""
-    return f"{ROOT}/look/{key}/{layer}/{{z}}/{{x}}/{{y}}{{r}}.webp"
+    return f"{scripts.ROOT}/look/{key}/{layer}/{{z}}/{{x}}/{{y}}{{r}}.webp"
 
 
 def of_run(name: str, layer: Layer) -> Path:

@@ -10,15 +10,14 @@ from typing import Any, Final, Protocol
 
 import streamlit as st
 
-from pages.parts import admission, serving, state, sweeping
+from pages.parts import admission, scripts, serving, state, sweeping
 from pages.parts.upload_store import BESIDE, RASTERS, entries, rasters, safe_name
 
-BROWSER: Final = Path(__file__).parent.parent / "browser"
 _COMPONENT: Final = st.components.v2.component(
     "landslide_upload",
-    html=(BROWSER / "upload.html").read_text(),
-    css=(BROWSER / "upload.css").read_text(),
-    js="\n".join((BROWSER / name).read_text() for name in ("upload.js", "upload_rows.js")),
+    html=(scripts.BROWSER / "upload.html").read_text(),
+    css=(scripts.BROWSER / "upload.css").read_text(),
+    js="\n".join((scripts.BROWSER / name).read_text() for name in ("upload.js", "upload_rows.js")),
 )
 
 

@@ -1,0 +1,73 @@
+"""Scripts and styles for the map's frame: each kind as one file, as the frame fetches in turn."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from pages.parts import serving
+
+VENDOR: Final = Path(__file__).parent.parent / "vendor"
+LEAFLET: Final = VENDOR / "leaflet-1.9.4"
+DRAW: Final = VENDOR / "leaflet-draw-1.0.4"
+BROWSER: Final = Path(__file__).parent.parent / "browser"  # our own
+# The map lives in a frame at component/streamlit_folium.st_folium/index.html: two steps up is
+# the app's root, whatever server.baseUrlPath or a proxy has put before it.
+ROOT: Final = "../.."
+# One request for all of a map's scripts: streamlit-folium awaits each before it asks for the next.
+BUNDLES: Final[dict[str, tuple[Path, ...]]] = {
+    "leaflet": (LEAFLET / "leaflet.js",),
+    "draw": (DRAW / "leaflet.draw.js",),
+    "map": (
+        *(LEAFLET / "leaflet.js", DRAW / "leaflet.draw.js"),
+        *(BROWSER / f"map{part}.js" for part in ("-look", "-panel", "-tiles", "")),
+    ),
+}
+
+
+def routes(base: str = "") -> list[BaseRoute]:
+    """Vendored and own files, and the bundles, under a base path such as "/slides"."""
+    return [
+        Mount(f"{base}/leaflet", StaticFiles(directory=LEAFLET)),
+        Mount(f"{base}/leaflet-draw", StaticFiles(directory=DRAW)),
+        Mount(f"{base}/browser", StaticFiles(directory=BROWSER)),
+        Route(f"{base}/scripts/{{name}}.js", _send),
+    ]
+
+
+def bundle(name: str) -> str:
+    """Where a frame finds a bundle; the scripts themselves where the app has no routes."""
+    if serving.are_routes_there():
+        return f"{ROOT}/scripts/{name}.js?v={_stamp(BUNDLES[name])}"
+    return f"data:text/javascript;base64,{b64encode(_joined(name)).decode()}"
+
+
+def style(path: Path) -> str:
+    """Where a frame finds a style sheet."""
+    if serving.are_routes_there():
+        folder = {LEAFLET: "leaflet", DRAW: "leaflet-draw", BROWSER: "browser"}[path.parent]
+        return f"{ROOT}/{folder}/{path.name}?v={_stamp([path])}"
+    return f"data:text/css;base64,{b64encode(path.read_bytes()).decode()}"
+
+
+def _stamp(paths: Sequence[Path]) -> str:
+    """Changes when one of the files does."""
+    return f"{max(path.stat().st_mtime_ns for path in paths):x}"
+
+
+def _joined(name: str) -> bytes:
+    # A line break and a semicolon: whatever one file ends with, the next begins anew.
+    return b"\n;\n".join(path.read_bytes() for path in BUNDLES[name])
+
+
+def _send(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in BUNDLES:
+        return Response("There is no such script; reload the page.", 404, media_type="text/plain")
+    keep = {"Cache-Control": "public, max-age=86400"}  # the address changes with the files
+    return Response(_joined(name), media_type="text/javascript", headers=keep)
