@@ -37,15 +37,29 @@ SCHEMES: Final = ("light", "dark")
 HEIGHT: Final = 1000
 ARGUMENTS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic")
 PATIENCE: Final = 60_000  # ms
+
+
+def sharp(page: Page) -> None:
+    """Wait for the map's own pictures, which are made once, in a process beside the app."""
+    frame = page.frame_locator("iframe[title*='st_folium']")
+    frame.locator("img.leaflet-tile-loaded").nth(5).wait_for(timeout=PATIENCE)
+
+
+def named(page: Page) -> None:
+    """Say who reviews."""
+    page.get_by_label("Your name").fill("A. Analyst")
+    page.get_by_role("button", name="Start reviewing").click()
+
+
 # A page's name -> its address, and what to do before the picture is taken.
 PAGES: Final[dict[str, tuple[str, Callable[[Page], None] | None]]] = {
     "start": ("", None),
     "tour": ("tour?step=3", None),
     "scene": ("scene", None),
     "find": ("find", None),
-    "detection": ("detect?run=sample", None),
+    "detection": ("detect?run=sample", sharp),
     "decision": ("decisions?run=sample&tile={tile}", None),
-    "review": ("review?run=sample", None),
+    "review": ("review?run=sample", named),
     "export": ("export?run=sample", None),
     "model": ("model_card", None),
 }

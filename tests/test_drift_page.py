@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from landslide_core.bands import BAND_NAMES
 from landslide_core.folder import Run
-from pages.parts import drift
+from pages.parts import drift, state
 
 PAGES = Path(__file__).parents[1] / "pages"
 WARNING = "This scene is unlike what the model learnt: red is far higher."
@@ -131,6 +131,10 @@ def test_masked_tiles_are_shown_as_such(changed: Callable[[Change], None]) -> No
     assert "the DEM tells too little, 1, are not masked" in said
     table = page.dataframe[0].value
     assert table["alarm"].sum() == 22
+    assert not any("Horn" in text.value for text in page.markdown)  # drawn once it is opened
+    opened = f"provenance-{state.runs()[0]}"
+    page.session_state[opened] = True
+    page.run()
     assert any("Horn" in text.value and "dem" in text.value for text in page.markdown)
 
 

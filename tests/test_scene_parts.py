@@ -47,7 +47,7 @@ class TestOverview:
         card = {"out_of_fold": {"combinations": {"visible+nir": scores, COMPLETE: best}}}
         text = overview.reliability("visible+nir", ["Sentinel-1"], card)
         assert "Missing: Sentinel-1." in text
-        assert "optical only the model reached AUC 0.926, F1 0.71, recall 70%" in text
+        assert "optical only the model reached AUC 0.926, F1 0.71, recall 70 %" in text
         assert "with everything AUC 0.986" in text
         assert "Everything is there" in overview.reliability(COMPLETE, [], card)
         assert "filter drops nothing" in overview.reliability(PARTIAL, [], card)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import geopandas
 import pytest
@@ -24,20 +25,25 @@ MIDDLE = """tile => {
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """The app with the bundle that ships, the sample and no runs."""
-    home = tmp_path
-    begun = Server(home, LANDSLIDE_MODELS=str(ROOT / "models"))
+    """The app under a base path, with the bundle that ships, the sample and no runs."""
+    begun = Server(tmp_path, "slides", LANDSLIDE_MODELS=str(ROOT / "models"))
     yield begun
     begun.stop()
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
+    """A browser page; on leaving, every address it asked for must have been the server's."""
+    asked: list[str] = []
     context = browser.new_context(viewport={"width": 1440, "height": 1400})
+    context.on("request", lambda request: asked.append(request.url))
     opened = context.new_page()
+    opened.on("websocket", lambda socket: asked.append(socket.url))
     opened.set_default_timeout(WAIT)
     yield opened
     context.close()
+    hosts = {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
+    assert hosts == {"localhost"}
 
 
 def drawn_map(page: Page, tiles: int) -> Frame:

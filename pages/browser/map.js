@@ -175,6 +175,7 @@ window.landslideMap = (map, said) => {
         drawing = kind === "polygon" ? new L.Draw.Polygon(map, options)
             : new L.Draw.Rectangle(map, options);
         drawing.enable();
+        root.classList.add("drawing"); // the panels let the mouse through meanwhile
         marks();
     }
     map.on("draw:created", ({layer}) => {
@@ -182,7 +183,11 @@ window.landslideMap = (map, said) => {
         send({area: layer.toGeoJSON(6).geometry, place: null});
         marks();
     });
-    map.on("draw:drawstop", () => setTimeout(() => { drawing = null; marks(); }, 0));
+    map.on("draw:drawstop", () => setTimeout(() => {
+        drawing = null;
+        root.classList.remove("drawing");
+        marks();
+    }, 0));
 
     function forget() {
         area.clearLayers();
