@@ -116,7 +116,14 @@ def list_runs(folder: Path) -> list[Path]:
     """Finished runs in a folder, newest first."""
     # A dot before its name marks a folder that is no run.
     found = [p.parent for p in folder.glob(f"*/{RECORD}") if not p.parent.name.startswith(".")]
-    return sorted(found, key=lambda path: (path / RECORD).stat().st_mtime, reverse=True)
+    return sorted(found, key=_finished_at, reverse=True)
+
+
+def _finished_at(folder: Path) -> float:
+    try:
+        return (folder / RECORD).stat().st_mtime
+    except OSError:  # removed since it was listed
+        return 0.0
 
 
 def begun_runs(folder: Path) -> list[Path]:

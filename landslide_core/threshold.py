@@ -98,7 +98,7 @@ def limits_of(meta: Mapping[str, Any]) -> dict[str, float]:
     there = "+".join(group for group in GROUPS if not missing & _bands_of(group))
     found = meta.get("calibration", {})
     fitted = found.get(there, found.get(COMPLETE, {}))
-    return {name: float(fitted[name]) for name in ("lower", "threshold", "upper") if fitted}
+    return {name: float(fitted[name]) for name in ("lower", "threshold", "upper") if name in fitted}
 
 
 def _bands_of(group: str) -> set[str]:

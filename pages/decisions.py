@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from landslide_core.errors import LandslideError
 from landslide_core.explain import TileExplanation
 from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
@@ -14,11 +13,10 @@ from pages.parts import (
     previews,
     reasons,
     results,
-    running,
+    run_page,
     state,
     theme,
     thresholding,
-    wording,
 )
 
 
@@ -82,35 +80,17 @@ def explain(run: Run, tile: int, why: TileExplanation) -> None:
             evidence.inside(run, tile, why)
 
 
-def no_run() -> None:
-    """What to do where there is no run to explain."""
-    theme.header("Decision", "Why one tile got its verdict.")
-    jobs, asked = running.under_way(), state.asked_run()
-    if asked:
-        running.absent(asked, jobs)
-    else:
-        st.info("There is no run yet. Run detection first, then come back to ask why.")
-    running.watch(jobs)
-    if st.button("Go to detection", icon=":material/map:"):
-        st.switch_page("detect.py")
+def draw(run: Run, names: list[str]) -> None:
+    """The tile that is asked for, and everything about it."""
+    results.choose(names, run.folder.name)
+    tile = pick(run)
+    explain(run, tile, cached.explanation(run, tile))
 
 
-def show() -> None:
-    """Draw the page."""
-    folder = state.chosen_run()
-    if folder is None:
-        no_run()
-        return
-    try:
-        run = cached.run(folder)
-        lead = f"Why one tile of run {wording.escaped(folder.name)} got its verdict."
-        theme.header("Decision", lead, run.meta["simulated"])
-        state.choose_run(folder.name)
-        results.choose([path.name for path in state.runs()], folder.name)
-        tile = pick(run)
-        explain(run, tile, cached.explanation(run, tile))
-    except LandslideError as error:
-        theme.problem(error)
-
-
-show()
+WORDS = run_page.Words(
+    title="Decision",
+    lead="Why one tile got its verdict.",
+    about="Why one tile of run {run} got its verdict.",
+    purpose="ask why",
+)
+run_page.show(WORDS, draw)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
-from pages.parts import cached, handover, results, running, state, theme, wording
+from pages.parts import cached, handover, results, run_page, theme
 
 
 def reviewed(run: Run) -> None:
@@ -18,7 +18,8 @@ def reviewed(run: Run) -> None:
         )
         return
     st.caption(
-        f"{alarms:,} of {len(run.tiles):,} tiles raise an alarm. {labelled:,} tiles are reviewed: "
+        f"{alarms:,} of {len(run.tiles):,} tiles raise an alarm. {labelled:,} "
+        f"{'tile is' if labelled == 1 else 'tiles are'} reviewed: "
         "reports, tables and the zip tell who said what, and leave out alarms called stable. "
         "Rasters, STAC item and run record stay as the machine made them."
     )
@@ -42,35 +43,17 @@ def files(run: Run) -> None:
                         theme.problem(error)
 
 
-def no_run() -> None:
-    """What to do where there is nothing to take away."""
-    theme.header("Export", "Results and reports as files.")
-    jobs, asked = running.under_way(), state.asked_run()
-    if asked:
-        running.absent(asked, jobs)
-    else:
-        st.info("There is no run yet. Run detection first, then come back for its files.")
-    running.watch(jobs)
-    if st.button("Go to detection", icon=":material/map:"):
-        st.switch_page("detect.py")
+def draw(run: Run, names: list[str]) -> None:
+    """The run that is asked for, and its files."""
+    results.choose(names, run.folder.name)
+    reviewed(run)
+    files(run)
 
 
-def show() -> None:
-    """Draw the page."""
-    folder, names = state.chosen_run(), [path.name for path in state.runs()]
-    if folder is None:
-        no_run()
-        return
-    try:
-        run = cached.run(folder)
-        lead = f"Results and reports of run {wording.escaped(folder.name)} as files."
-        theme.header("Export", lead, run.meta["simulated"])
-        state.choose_run(folder.name)
-        results.choose(names, folder.name)
-        reviewed(run)
-        files(run)
-    except LandslideError as error:
-        theme.problem(error)
-
-
-show()
+WORDS = run_page.Words(
+    title="Export",
+    lead="Results and reports as files.",
+    about="Results and reports of run {run} as files.",
+    purpose="take its files away",
+)
+run_page.show(WORDS, draw)

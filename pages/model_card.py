@@ -67,6 +67,7 @@ def sections(card: Mapping[str, Any], bundle: Path) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
+    chosen = chosen or names[0]  # an empty value in the address chooses none
     if chosen != TEXT:
         SECTIONS[chosen](card)
         return

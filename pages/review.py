@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
 from pages.parts import (
     cached,
@@ -14,10 +13,8 @@ from pages.parts import (
     review_picture,
     review_queue,
     review_summary,
-    running,
-    state,
+    run_page,
     theme,
-    wording,
 )
 
 
@@ -65,34 +62,11 @@ def work(run: Run, names: list[str]) -> None:
     review_queue.watch(run.folder, cached.review_stamp(run.folder))
 
 
-def no_run() -> None:
-    """What to do where there is no run to review."""
-    theme.header("Review", "Correct the machine, tile by tile.")
-    jobs, asked = running.under_way(), state.asked_run()
-    if asked:
-        running.absent(asked, jobs)
-    else:
-        st.info("There is no run yet. Run detection first, then come back to review it.")
-    running.watch(jobs)
-    if st.button("Go to detection", icon=":material/map:"):
-        st.switch_page("detect.py")
-
-
-def show() -> None:
-    """Draw the page."""
-    folder, names = state.chosen_run(), [path.name for path in state.runs()]
-    if folder is None:
-        no_run()
-        return
-    try:
-        run = cached.run(folder)
-        lead = f"Correct the machine's verdicts of run {wording.escaped(folder.name)}."
-        theme.header("Review", lead, run.meta["simulated"])
-        state.choose_run(folder.name)
-        work(run, names)
-    except LandslideError as error:
-        theme.problem(error)
-    review_actions.keys()
-
-
-show()
+WORDS = run_page.Words(
+    title="Review",
+    lead="Correct the machine, tile by tile.",
+    about="Correct the machine's verdicts of run {run}.",
+    purpose="review it",
+)
+run_page.show(WORDS, work)
+review_actions.keys()

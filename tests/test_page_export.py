@@ -54,7 +54,7 @@ def test_a_review_is_told_and_makes_the_files_anew(with_run):
     first = handover.make(run, "csv", False)
     tile = int(run.tiles["tile_id"][0])
     Review.of(run).relabel(tile, "A. Analyst", "landslide")
-    assert "1 tiles are reviewed" in texts(quiet(open_page("export")))
+    assert "1 tile is reviewed" in texts(quiet(open_page("export")))
     second = handover.make(run, "csv", False)
     assert "A. Analyst" in second.read_text()
     assert not first.exists()  # of an older state

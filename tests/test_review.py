@@ -28,10 +28,11 @@ from landslide_core.readers.patches import read_labels, read_patch
 from landslide_core.review import journal as journals
 from landslide_core.review.export import export_review
 from landslide_core.review.journal import JOURNAL, Event, Journal
-from landslide_core.review.order import decision_threshold, queue
+from landslide_core.review.order import queue
 from landslide_core.review.outline import checked_outline
 from landslide_core.review.review import Review
 from landslide_core.runs import resume_run
+from landslide_core.threshold import limits_of
 from landslide_core.training.prepare import PrepareInputs, load_prepared, prepare
 
 WHOLE = (1, 2, 4, 5, 6)  # tiles of the small scene that have every band in every pixel
@@ -252,15 +253,15 @@ def test_the_queue_asks_the_most_useful_first():
 
 
 def test_the_threshold_is_that_of_the_scenes_inputs(run):
-    assert decision_threshold(run.meta) == 0.5
+    assert limits_of(run.meta)["threshold"] == 0.5
     calibration = {COMPLETE: {"threshold": 0.4}, "visible+desc_post": {"threshold": 0.2}}
     missing = [
         "nir",
         "desc_vh_pre",
         *(f"asc_{p}_{t}" for p in ("vv", "vh") for t in ("pre", "post")),
     ]
-    assert decision_threshold({"missing_bands": missing, "calibration": calibration}) == 0.2
-    assert decision_threshold({"missing_bands": ["red"], "calibration": calibration}) == 0.4
+    assert limits_of({"missing_bands": missing, "calibration": calibration})["threshold"] == 0.2
+    assert limits_of({"missing_bands": ["red"], "calibration": calibration})["threshold"] == 0.4
 
 
 def test_a_real_runs_queue_has_every_tile_with_data_once(copied):

@@ -10,7 +10,7 @@ from threading import Timer
 from time import monotonic
 
 import pytest
-from browsing import CHROMIUM, MISSING, WAIT, Server
+from browsing import AT_REST, CHROMIUM, MISSING, WAIT, Server
 from playwright.sync_api import Browser, Page, Route, expect
 
 from landslide_core.folder import Run
@@ -115,6 +115,9 @@ def test_a_cut_line_a_stopped_server_and_a_reload(
     page.get_by_text("Upload", exact=True).click()
     row(page, "cut.zip", "whole")
     assert len(list((server.home / "runs" / ".uploads").iterdir())) == 1
+    page.wait_for_function(AT_REST)  # a button that is drawn anew just then loses its click
+    page.wait_for_timeout(1000)
+    page.wait_for_function(AT_REST)
     page.get_by_role("button", name="Remove cut.zip").click()
     expect(page.locator(".rows li")).to_have_count(0)
     assert files(server) == []

@@ -103,7 +103,7 @@ def test_from_the_sample_to_what_is_handed_over(page: Page, server: Server) -> N
     ]
 
     page.reload()
-    expect(page.get_by_text("1 tiles are reviewed")).to_be_visible()
+    expect(page.get_by_text("1 tile is reviewed")).to_be_visible()
     page.goto(f"{server.address}/detect?run=quake&tile={tile}")
     drawn_map(page, len(run.tiles))
     expect(page.get_by_text(f"Tile {tile}", exact=True)).to_be_visible()
