@@ -8,19 +8,14 @@ import torch
 
 from benchmarks import ours
 from landslide_core.bundle import Bundle
-from landslide_core.detect import (
-    Judgement,
-    all_votes,
-    cut_tiles,
-    enclosing,
-    judge_prepared,
-    read_block,
-)
+from landslide_core.detect import all_votes, judge_prepared
 from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling
+from landslide_core.judgement import Judgement
 from landslide_core.preprocess import model_input
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.inputs import open_scene
+from landslide_core.tiles import cut_tiles, enclosing, read_block
 from landslide_core.training.dataset import PatchSet, simulated_tiles
 from landslide_core.training.prepare import load_prepared
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landslide_core.ensemble import VIEWS
+from landslide_core.judgement import VIEWS
 
 Whole = NDArray[np.int64]
 

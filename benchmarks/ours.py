@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from landslide_core.backends import BackendOptions, make_backend
 from landslide_core.bundle import Bundle
-from landslide_core.detect import read_tiles
 from landslide_core.features import tile_features
 from landslide_core.grid import Tiling
 from landslide_core.panel import Panel
 from landslide_core.prefilter import Prefilter
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.inputs import open_scene
+from landslide_core.tiles import read_tiles
 
 Floats = NDArray[np.float32]
 

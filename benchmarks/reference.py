@@ -17,8 +17,8 @@ from rasterio.warp import Resampling, reproject
 from torch import Tensor, nn
 
 from landslide_core.bands import ADDED, BAND_NAMES, INDEX, POLARISATIONS, RADAR_ROLES, radar_band
-from landslide_core.ensemble import VIEWS
 from landslide_core.grid import Tiling, cut
+from landslide_core.judgement import VIEWS
 from landslide_core.readers.given import SceneInputs
 from landslide_core.training.reference import ReferenceFPN, ReferenceOptions
 

@@ -15,9 +15,10 @@ from benchmarks.timing import Stage
 from landslide_core.bundle import Bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMPLETE
-from landslide_core.ensemble import VIEWS, Ballot, cast_votes
+from landslide_core.ensemble import Ballot, cast_votes
 from landslide_core.errors import SceneError
 from landslide_core.features import filter_features, table_features
+from landslide_core.judgement import VIEWS
 from landslide_core.preprocess import cloud_by_brightness, model_input
 from landslide_core.readers.given import SceneInputs
 from landslide_core.rounds import Stakes

@@ -8,7 +8,6 @@ from the mean picture, all 0, which add up to what the picture says more than it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,14 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landslide_core.bands import BAND_NAMES, INDEX, OPTICAL
+from landslide_core.bands import BAND_NAMES, INDEX
 from landslide_core.bundle import Bundle
 from landslide_core.combinations import GROUPS, blank, blank_inputs, combination_of
 from landslide_core.ensemble import view
+from landslide_core.explanation import Attribution, Share, Without, sensor_of
 from landslide_core.features import filter_features, table_features
+from landslide_core.judgement import ORDER
 from landslide_core.moments import moments
 from landslide_core.preprocess import model_input
-from landslide_core.rounds import ORDER
 
 Floats = NDArray[np.float32]
 
@@ -34,45 +34,6 @@ SENSORS: Final[dict[str, tuple[str, ...]]] = {  # by the groups of inputs that g
     "asc": ("asc_post", "asc_pre"),
 }
 _STEPS: Final = 8  # of the path along which gradients are added up
-
-
-@dataclass(frozen=True)
-class Share:
-    """Log-odds of the ensemble that go when an input goes; above 0 it spoke for a landslide."""
-
-    statistics: float
-    picture: float
-
-    @property
-    def total(self) -> float:
-        """Both parts."""
-        return self.statistics + self.picture
-
-
-@dataclass(frozen=True)
-class Without:
-    """What the whole system would have said of the tile without a sensor."""
-
-    share: Share
-    probability: float  # NaN where nothing would be left
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """One tile's log-odds by sensor, band and pixel."""
-
-    odds: float  # mean over members and two views, with everything there
-    sensors: dict[str, Without]  # those that the tile has
-    bands: dict[str, Share]  # those that the tile has
-    pixels: Floats  # (12, 64, 64) log-odds that each pixel of each band adds to the picture's
-    picture: float  # the members' mean log-odds by the picture, upright
-    start: float  # what they give the mean picture; with the sum of `pixels`, `picture`
-
-
-def sensor_of(band: str) -> str:
-    """The sensor, of SENSORS, that a band comes from."""
-    return "optical" if band in OPTICAL else band.partition("_")[0]
 
 
 def attribute(bundle: Bundle, pixels: Floats, cloud: NDArray[np.bool_]) -> Attribution:

@@ -15,7 +15,8 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from landslide_core.bands import TILE
-from landslide_core.network import BRANCHES, FAR, HEAT, HOTTEST, Picture
+from landslide_core.judgement import HEAT
+from landslide_core.network import BRANCHES, FAR, HOTTEST, Picture
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto

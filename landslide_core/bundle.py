@@ -1,9 +1,8 @@
 """A bundle folder <-> memory: everything fitted, with a hash of every file; no pickles.
 
-This is the only module that knows the file names inside `models/<name>/`.
+This and `manifest.py` are the only modules that know the file names inside `models/<name>/`.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,23 +19,19 @@ from landslide_core.bands import BAND_NAMES, BANDS
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMPLETE
 from landslide_core.ensemble import Member
-from landslide_core.errors import BundleCorrupt, BundleIncompatible, BundleNotFound
+from landslide_core.errors import BundleCorrupt, BundleIncompatible
 from landslide_core.features import filter_feature_names
+from landslide_core.hashes import sha256_of
 from landslide_core.learnt import Learnt
+from landslide_core.manifest import CARD, MANIFEST, QUANTILES, REMEDY, identity, manifest_of, verify
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.prefilter import Prefilter
 from landslide_core.voices import Voices, VoiceShape
 
 FORMAT: Final = 3
-# Shares of the training tiles' pixels whose values a bundle keeps of each band.
-QUANTILES: Final = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
-_MANIFEST: Final = "manifest.json"
 _TREES: Final = "prefilter.json"
 _VOICES: Final = "prefilter.safetensors"
-_CARD: Final = "card.json"
-CARD_TEXT: Final = "card.md"
 _LEARNT: Final = "features.json"  # bundles of earlier versions have none
-_REMEDY: Final = "Restore the folder from the repository or fit it again with `landslide train`."
 
 
 @dataclass(frozen=True)
@@ -72,11 +67,11 @@ def save_bundle(bundle: Bundle, files: Mapping[str, bytes]) -> Path:
     """
     path = bundle.path
     path.mkdir(parents=True, exist_ok=True)
-    (path / _MANIFEST).unlink(missing_ok=True)
+    (path / MANIFEST).unlink(missing_ok=True)
     bundle.prefilter.booster.save_model(path / _TREES)
     voices = bundle.prefilter.voices
     (path / _VOICES).write_bytes(_weights(voices))
-    (path / _CARD).write_text(json.dumps(bundle.card, indent=1, sort_keys=True) + "\n")
+    (path / CARD).write_text(json.dumps(bundle.card, indent=1, sort_keys=True) + "\n")
     for i, member in enumerate(bundle.members):
         (path / _member_name(i)).write_bytes(_weights(member.network))
     if bundle.learnt is not None:
@@ -97,10 +92,10 @@ def save_bundle(bundle: Bundle, files: Mapping[str, bytes]) -> Path:
         "member_thresholds": [member.threshold for member in bundle.members],
         "calibration": {name: asdict(found) for name, found in bundle.calibration.items()},
         "quantiles": {"shares": QUANTILES, "bands": dict(bundle.quantiles)},
-        "sha256": {name: _sha256(path / name) for name in fitted},
-        "described": {name: _sha256(path / name) for name in (_CARD, *files)},
+        "sha256": {name: sha256_of(path / name) for name in fitted},
+        "described": {name: sha256_of(path / name) for name in (CARD, *files)},
     }
-    (path / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    (path / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return path
 
 
@@ -117,44 +112,19 @@ def _member_name(index: int) -> str:
     return f"member_{index:02d}.safetensors"
 
 
-def manifest_of(path: Path) -> bytes:
-    """A bundle's manifest as it lies there. Raises BundleNotFound."""
-    try:
-        return (path / _MANIFEST).read_bytes()
-    except OSError as error:
-        raise BundleNotFound(
-            f"There is no model bundle at {path} (no {_MANIFEST}); a folder made by "
-            "`landslide train` is needed. Check --bundle."
-        ) from error
-
-
-def card_of(path: Path) -> dict[str, Any]:
-    """A bundle's card alone, its hash verified. Raises BundleNotFound, BundleCorrupt."""
-    content = manifest_of(path)
-    try:
-        hashes = json.loads(content).get("described", {})
-        _verify(path, {name: found for name, found in hashes.items() if name == _CARD})
-        card: dict[str, Any] = json.loads((path / _CARD).read_text())
-    except (OSError, ValueError, AttributeError) as error:
-        raise BundleCorrupt(
-            f"The card of {path} does not read ({type(error).__name__}). {_REMEDY}"
-        ) from error
-    return card
-
-
 def load_bundle(path: Path) -> Bundle:
     """Read a bundle and verify its hashes; networks come back on the CPU, evaluation mode.
 
     Raises BundleNotFound, BundleCorrupt, BundleIncompatible.
     """
-    content, manifest_file = manifest_of(path), path / _MANIFEST
+    content, manifest_file = manifest_of(path), path / MANIFEST
     try:
         manifest = json.loads(content)
         found = manifest["format"]
         hashes = {**manifest["sha256"], **manifest.get("described", {})}
     except (ValueError, KeyError, TypeError) as error:
         raise BundleCorrupt(
-            f"{manifest_file} does not read as a manifest ({error}). {_REMEDY}"
+            f"{manifest_file} does not read as a manifest ({error}). {REMEDY}"
         ) from error
     if found != FORMAT or manifest.get("bands") != list(BAND_NAMES):
         raise BundleIncompatible(
@@ -166,7 +136,7 @@ def load_bundle(path: Path) -> Bundle:
             f"The bundle at {path} was fitted with another normalisation than this version's. "
             "Fit it again with this version."
         )
-    _verify(path, hashes)
+    verify(path, hashes)
     try:
         return _assemble(path, manifest)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
@@ -175,18 +145,6 @@ def load_bundle(path: Path) -> Bundle:
             f"The bundle at {path} does not fit this version's network or filter ({first}). "
             "Fit it again with this version."
         ) from error
-
-
-def _verify(path: Path, hashes: Mapping[str, str]) -> None:
-    for name, wanted in hashes.items():
-        if not (path / name).is_file():
-            raise BundleCorrupt(f"The bundle at {path} lacks {name}. {_REMEDY}")
-        found = _sha256(path / name)
-        if found != wanted:
-            raise BundleCorrupt(
-                f"{path / name} has sha256 {found[:12]}…, its manifest says {wanted[:12]}…. "
-                f"{_REMEDY}"
-            )
 
 
 def _assemble(path: Path, manifest: Mapping[str, Any]) -> Bundle:
@@ -205,13 +163,13 @@ def _assemble(path: Path, manifest: Mapping[str, Any]) -> Bundle:
     return Bundle(
         name=path.resolve().name,
         path=path,
-        sha256=_identity(manifest),
+        sha256=identity(manifest),
         prefilter=prefilter,
         members=tuple(members),
         options=options,
         calibration={name: Calibration(**found) for name, found in manifest["calibration"].items()},
         quantiles=manifest["quantiles"]["bands"],
-        card=json.loads((path / _CARD).read_text()),
+        card=json.loads((path / CARD).read_text()),
         learnt=_read_learnt(path) if _LEARNT in manifest.get("described", {}) else None,
     )
 
@@ -229,14 +187,3 @@ def _assemble_filter(path: Path, described: Mapping[str, Any]) -> Prefilter:
     voices = Voices(len(names), VoiceShape(**described["voices"]))
     voices.load_state_dict(safetensors.torch.load_file(path / _VOICES))
     return Prefilter(booster, voices.double().eval(), names, described["thresholds"])
-
-
-def _identity(manifest: Mapping[str, Any]) -> str:
-    """Hash of everything fitted: two trainings that end alike have the same."""
-    fitted = {key: value for key, value in manifest.items() if key != "described"}
-    return hashlib.sha256(json.dumps(fitted, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

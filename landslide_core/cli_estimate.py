@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from landslide_core.bundle import load_bundle
 from landslide_core.cli_scene import takes_scene
 from landslide_core.estimate import estimate, past_runs
+from landslide_core.manifest import card_of
 from landslide_core.plan import DEFAULT_BUNDLE, RunOptions
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.inputs import open_scene
@@ -42,5 +42,5 @@ def say_estimate(
     """Say what detection will take: tiles, seconds, memory, energy; nothing is judged."""
     options = RunOptions(bundle, int(stride), device, memory=bytes_of(memory), workers=workers)
     scene = open_scene(inputs)
-    found = estimate(scene.grid, options, past_runs(runs), load_bundle(bundle).card)
+    found = estimate(scene.grid, options, past_runs(runs), card_of(bundle))
     show(asdict(found), as_json)

@@ -31,7 +31,6 @@ from landslide_core.terminal import (
     say,
     show,
 )
-from landslide_core.worker import work
 
 jobs_app = typer.Typer(no_args_is_help=True, help="Queue runs, watch them, cancel them.")
 app.add_typer(jobs_app, name="jobs")
@@ -139,6 +138,8 @@ def work_command(
     queue: Folder = DEFAULT_QUEUE,
 ) -> None:
     """Make the runs of the queue, one after the other, until stopped: one worker a device."""
+    from landslide_core.worker import work  # torch, which the queue's other commands don't need
+
     again = command(queue, str(device), idle)
     work(queue, str(device), once, idle, again=again)
 

@@ -11,16 +11,9 @@ from landslide_core.folder import PARTS, RECORD, begun_runs, damages, list_runs,
 from landslide_core.lock import is_held, owner
 from landslide_core.parts import PartStore, parts_of
 from landslide_core.plan import read_plan, tiling_of
-from landslide_core.runs import resume_run
 from landslide_core.terminal import (
-    Device,
-    DeviceName,
     Json,
-    MemoryLimit,
-    Workers,
     app,
-    bytes_of,
-    progress_bars,
     say,
     show,
 )
@@ -30,20 +23,6 @@ app.add_typer(runs_app, name="runs")
 
 Folder = Annotated[Path, typer.Argument(help="Run folder.")]
 _RUNS: Final = Path("runs")
-
-
-@app.command()
-def resume(
-    run: Folder,
-    memory: MemoryLimit = None,
-    workers: Workers = None,
-    device: DeviceName = Device.auto,
-    as_json: Json = False,
-) -> None:
-    """Go on with a run that was interrupted, or make a damaged one whole again."""
-    with progress_bars() as progress:
-        made = resume_run(run, progress, None, bytes_of(memory), workers, device)
-    show(made.meta if as_json else {"run": str(run), **made.meta["counts"]}, as_json)
 
 
 @runs_app.command("list")

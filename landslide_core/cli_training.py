@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from landslide_core.bundle import load_bundle
+from landslide_core.devices import resolve_device
 from landslide_core.export import export_onnx
 from landslide_core.network import NetworkOptions
 from landslide_core.plan import DEFAULT_BUNDLE
-from landslide_core.runs import resolve_device
 from landslide_core.terminal import (
     BundleFolder,
     Device,

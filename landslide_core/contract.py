@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from landslide_core.bands import BANDS, CHANNELS, PIXEL, TILE
-from landslide_core.bundle import CARD_TEXT, Bundle
-from landslide_core.detect import LEAST_VALID
-from landslide_core.ensemble import VIEWS
+from landslide_core.bundle import Bundle
+from landslide_core.judgement import LEAST_VALID, VIEWS
+from landslide_core.manifest import CARD_TEXT
 from landslide_core.preprocess import CLOUD_RED
 
 OPSET: Final = 18  # the oldest that the exporter writes unconverted: plugins hold old runtimes

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from landslide_core.bundle import CARD_TEXT, manifest_of
 from landslide_core.errors import BundleNotFound, CannotWrite, RunDamaged
 from landslide_core.folder import RECORD, Run
 from landslide_core.fresh import fresh
+from landslide_core.manifest import CARD_TEXT, manifest_of
 from landslide_core.report.write import write_reports
 from landslide_core.review.export import PACKAGE, TABLE, export_review
 from landslide_core.review.journal import JOURNAL

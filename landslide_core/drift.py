@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_core.bands import BAND_NAMES, OPTICAL, POLARISATIONS, RADAR_ROLES, radar_band
-from landslide_core.bundle import QUANTILES
+from landslide_core.manifest import QUANTILES
 
 Floats = NDArray[np.float32]
 Counts = NDArray[np.integer]

@@ -5,7 +5,6 @@ Python's lock, so as many workers as cores keep them busy. Nothing here decides 
 judgement depends on the scene and the bundle alone, not on workers, block heights or batches.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -14,62 +13,22 @@ from typing import Final
 
 import torch
 
-from landslide_core.bands import BANDS, TILE
 from landslide_core.bundle import Bundle
-from landslide_core.detect import (
-    Ask,
-    Judgement,
-    cut_tiles,
-    enclosing,
-    judge,
-    read_block,
-    timed,
-)
-from landslide_core.errors import NoMemory, RunStopped
+from landslide_core.detect import Ask, judge, timed
+from landslide_core.errors import RunStopped
 from landslide_core.grid import Tiling
-from landslide_core.parts import HEIGHT, WIDTH, Part, tiles_high
-from landslide_core.pixels import block_cache
+from landslide_core.judgement import Judgement
+from landslide_core.pace import Pace
+from landslide_core.parts import Part, tiles_high
 from landslide_core.scene import Scene
 from landslide_core.slope import tile_slopes
 from landslide_core.threads import one_thread
+from landslide_core.tiles import cut_tiles, enclosing, read_block
 
 Stop = Callable[[], bool]
 
-DEFAULT_MEMORY: Final = 2_000_000_000  # bytes, of the whole process
-_BASE: Final = 750_000_000  # libraries, bundle, results; not GDAL's block cache
-_COPIES: Final = 9.0  # float32 copies of all bands of a block alive at once, all stages
 _CHUNK: Final = 64  # tiles judged at once
 _PATIENCE: Final = 0.3  # s after which a request to stop is asked for again
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How much is done at once; results are the same whatever it is."""
-
-    workers: int
-    height: int  # pixels read at once, of a part's height
-
-    @staticmethod
-    def of(memory: int, width: int, workers: int | None = None) -> "Pace":
-        """As many workers, and as high blocks, as memory (bytes) allows for a scene's width.
-
-        Raises NoMemory.
-        """
-        base = _BASE + block_cache(width)
-        row = WIDTH * len(BANDS) * 4 * _COPIES  # bytes for one row of pixels of a part
-        for count in range(workers or cores(), 0, -1):
-            height = int((memory - base) / count / row)
-            if height >= HEIGHT or (count == 1 and height >= TILE):
-                return Pace(count, min(HEIGHT, height // TILE * TILE))
-        raise NoMemory(
-            f"{memory / 1e6:.0f} MB were allowed; at least {(base + row * TILE) / 1e6:.0f} MB are "
-            "needed. Raise --memory."
-        )
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Account:

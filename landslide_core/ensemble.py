@@ -9,15 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landslide_core.judgement import VIEWS
 from landslide_core.moments import moments
 from landslide_core.network import LandslideFPN
 
 Floats = NDArray[np.float32]
 
-# The dihedral group of the square: quarter turns of the tile, then of its mirror image.
-VIEWS: Final = tuple(
-    f"{mirror}{turn}°" for mirror in ("", "mirrored ") for turn in (0, 90, 180, 270)
-)
 UPRIGHT: Final = 0  # the view that is the tile itself
 
 

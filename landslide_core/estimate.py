@@ -11,13 +11,13 @@ import numpy as np
 
 from landslide_core.bands import OPTICAL, POLARISATIONS, RADAR_ROLES, radar_band
 from landslide_core.combinations import GROUPS, PARTIAL
+from landslide_core.devices import resolve_device
 from landslide_core.drift import drift_of, placed, warning_of
-from landslide_core.engine import DEFAULT_MEMORY, Pace
 from landslide_core.errors import NoMemory
 from landslide_core.folder import RECORD, list_runs
 from landslide_core.grid import Grid, Tiling
+from landslide_core.pace import DEFAULT_MEMORY, Pace
 from landslide_core.plan import RunOptions
-from landslide_core.runs import resolve_device
 from landslide_core.scene import Scene
 
 LOOKED_AT: Final = 16  # tiles held against what the bundle learnt, before a run does it with all

@@ -1,7 +1,5 @@
 """Why, for one tile: what it looks like, what each stage weighed, and where in it."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from landslide_core.bundle import Bundle, load_bundle
-from landslide_core.calibration import Calibration, log_odds
+from landslide_core.calibration import log_odds
 from landslide_core.combinations import COMPLETE, combination_of
-from landslide_core.detect import read_tiles
-from landslide_core.ensemble import VIEWS, heat_map, view
+from landslide_core.ensemble import heat_map, view
 from landslide_core.errors import RunDamaged
+from landslide_core.explanation import ErrorRates, TileExplanation, Weighing
 from landslide_core.features import (
     LAYERS,
     STATISTICS,
@@ -22,120 +20,15 @@ from landslide_core.features import (
     table_features,
     tile_features,
 )
-from landslide_core.folder import Run
+from landslide_core.folder import Run, check_inputs, check_version
 from landslide_core.grid import Tiling
-from landslide_core.learnt import Learnt
+from landslide_core.judgement import HEAT, ORDER, VIEWS
 from landslide_core.moments import moments
-from landslide_core.network import HEAT
-from landslide_core.places import is_address
 from landslide_core.preprocess import model_input
 from landslide_core.readers.inputs import open_scene
-from landslide_core.rounds import ORDER
+from landslide_core.tiles import read_tiles
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Weighing:
-    """How a tile's evidence adds up to its probability, all in log-odds."""
-
-    combination: str  # of the tile's inputs
-    calibrated_for: str  # the combination whose weights were taken, as this one has none
-    calibration: Calibration
-    filter_odds: float  # of the filter's score
-    votes_odds: float  # mean over the votes that the run asked for
-
-    @property
-    def filter_part(self) -> float:
-        """What the filter adds."""
-        return self.calibration.filter_weight * self.filter_odds
-
-    @property
-    def votes_part(self) -> float:
-        """What the votes add."""
-        return self.calibration.votes_weight * self.votes_odds
-
-    @property
-    def total(self) -> float:
-        """Both parts and the bias."""
-        return self.filter_part + self.votes_part + self.calibration.bias
-
-    @property
-    def probability(self) -> float:
-        """The total as a probability."""
-        return float(1 / (1 + np.exp(-self.total)))
-
-
-@dataclass(frozen=True)
-class ErrorRates:
-    """What a bundle's card says of its verdicts; None where it does not."""
-
-    promised: float | None  # what both rates below are held to
-    missed: float | None  # share of landslide tiles called stable or filtered out, out of fold
-    false_alarm: float | None  # share of stable tiles called landslide, out of fold
-
-
-@dataclass(frozen=True)
-class TileExplanation:
-    """One tile: its verdict as the run has it, what led there computed anew from its inputs."""
-
-    pixels: Floats  # (12, 64, 64)
-    cloud: NDArray[np.bool_]  # (64, 64)
-    features: pd.DataFrame  # all hand-crafted features: a row a layer, a column a statistic
-    contributions: list[tuple[str, float, float]]  # feature, value, log-odds; strongest first
-    bias: float  # log-odds before any feature
-    filter_score: float
-    filter_threshold: float  # −inf: this combination of inputs is never dropped
-    # What the ensemble says, also of a tile that the filter dropped; NaN without data.
-    statistics: Floats  # (members,) log-odds by the tile's statistics, the same in every view
-    picture: Floats  # (members, 8) log-odds that the picture adds, view by view
-    heat: Floats  # (32, 32) probability of a landslide in each cell of 2×2 pixels
-    votes_cast: int  # in the run, which stops asking once a verdict is settled; 0: none
-    member_thresholds: Floats  # (members,)
-    views: tuple[str, ...]
-    weighing: Weighing | None  # None without data; of a dropped tile, what would have been
-    rates: ErrorRates
-    learnt: Learnt | None  # where features lay in the training; None: the bundle does not say
-    verdict: str
-    says_landslide: bool
-    probability: float
-    spread: float
-
-    @property
-    def votes(self) -> Floats:
-        """Probability by each member and view, (members, 8)."""
-        return np.asarray(1 / (1 + np.exp(-(self.statistics[:, None] + self.picture))))
-
-
-def check_version(run: Run) -> None:
-    """Raise RunDamaged where a version before votes in rounds wrote the run."""
-    if "votes_cast" not in run.tiles:
-        raise RunDamaged(
-            f"{run.folder}/tiles.parquet has no column votes_cast: an earlier version wrote it, "
-            "by another rule for votes; a run of this version is needed. Run the detection again."
-        )
-
-
-def check_inputs(run: Run) -> None:
-    """Raise RunDamaged unless every file the run was made from is there, as large as it was.
-
-    What lies behind an address is asked for when it is read.
-    """
-    for entry in run.meta["inputs"]:
-        if is_address(entry["path"]):
-            continue
-        path = Path(entry["path"])
-        if not path.is_file():
-            raise RunDamaged(
-                f"{path} is not there any more; the run was made from it. Put it back, or run the "
-                "detection again on other files."
-            )
-        if (size := path.stat().st_size) != entry["bytes"]:
-            raise RunDamaged(
-                f"{path} has changed since the run was made ({size:,} bytes, then "
-                f"{entry['bytes']:,}), so it no longer shows what was judged. Put the old file "
-                "back, or run the detection again."
-            )
 
 
 def explain_tile(run: Run, tile_id: int) -> TileExplanation:

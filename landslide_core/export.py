@@ -22,12 +22,12 @@ from torch.nn import functional
 from landslide_core.bands import BANDS, CHANNELS, INDEX, TILE
 from landslide_core.bundle import Bundle
 from landslide_core.contract import IR_VERSION, LEAST, MOST, OPSET, metadata
-from landslide_core.detect import LEAST_VALID
-from landslide_core.ensemble import VIEWS, Member, cast_votes, heat_map, view
+from landslide_core.ensemble import Member, cast_votes, heat_map, view
 from landslide_core.errors import BundleError, CannotWrite
 from landslide_core.folder import refuse_existing
+from landslide_core.judgement import HEAT, LEAST_VALID, VIEWS
 from landslide_core.moments import moments
-from landslide_core.network import HEAT, LandslideFPN
+from landslide_core.network import LandslideFPN
 from landslide_core.preprocess import CLOUD_RED, cloud_by_brightness, model_input
 
 if TYPE_CHECKING:

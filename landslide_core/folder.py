@@ -12,8 +12,10 @@ import geopandas
 
 from landslide_core.errors import RunBusy, RunDamaged
 from landslide_core.grid import Grid
+from landslide_core.hashes import sha256_of
 from landslide_core.lock import is_held
-from landslide_core.parts import PartStore, parts_of, sha256_of
+from landslide_core.parts import PartStore, parts_of
+from landslide_core.places import is_address
 from landslide_core.plan import PLAN, grid_of, read_plan, tiling_of
 from landslide_core.readers.given import SceneInputs, inputs_from
 
@@ -166,3 +168,34 @@ def remove_run(folder: Path) -> None:
         raise RunBusy(f"{folder} is being written; nothing was removed. Stop its process first.")
     (folder / PLAN).unlink()  # no run any more, whatever happens on the way
     shutil.rmtree(folder)
+
+
+def check_version(run: Run) -> None:
+    """Raise RunDamaged where a version before votes in rounds wrote the run."""
+    if "votes_cast" not in run.tiles:
+        raise RunDamaged(
+            f"{run.folder}/tiles.parquet has no column votes_cast: an earlier version wrote it, "
+            "by another rule for votes; a run of this version is needed. Run the detection again."
+        )
+
+
+def check_inputs(run: Run) -> None:
+    """Raise RunDamaged unless every file the run was made from is there, as large as it was.
+
+    What lies behind an address is asked for when it is read.
+    """
+    for entry in run.meta["inputs"]:
+        if is_address(entry["path"]):
+            continue
+        path = Path(entry["path"])
+        if not path.is_file():
+            raise RunDamaged(
+                f"{path} is not there any more; the run was made from it. Put it back, or run the "
+                "detection again on other files."
+            )
+        if (size := path.stat().st_size) != entry["bytes"]:
+            raise RunDamaged(
+                f"{path} has changed since the run was made ({size:,} bytes, then "
+                f"{entry['bytes']:,}), so it no longer shows what was judged. Put the old file "
+                "back, or run the detection again."
+            )

@@ -6,10 +6,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from landslide_core.devices import resolve_device
 from landslide_core.errors import CannotWrite
 from landslide_core.jobs import place_of
 from landslide_core.lock import is_held
-from landslide_core.runs import resolve_device
 
 IDLE: Final = 300.0  # s without a job after which a worker in the background ends
 _REST: Final = 10.0  # s before a worker that failed to start is started again

@@ -8,8 +8,8 @@ import numpy as np
 
 from landslide_core import render
 from landslide_core.bands import OPTICAL, POLARISATIONS
-from landslide_core.detect import VERDICTS
 from landslide_core.folder import Run
+from landslide_core.judgement import VERDICTS
 from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.render import (
     CHANGE_LIMITS,

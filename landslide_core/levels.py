@@ -15,9 +15,9 @@ from rasterio._err import CPLE_BaseError
 from rasterio.windows import Window as RasterWindow
 
 from landslide_core.bands import BAND_NAMES, OPTICAL
-from landslide_core.detect import Progress
 from landslide_core.grid import Window
 from landslide_core.layers import CLOUD
+from landslide_core.progress import Progress
 from landslide_core.render import Floats, shrunk
 from landslide_core.scene import Scene
 

@@ -17,14 +17,14 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
 from landslide_core.bands import OPTICAL
-from landslide_core.detect import Progress
-from landslide_core.errors import CannotWrite, NoSpace, RunBusy, UnreadableRaster
+from landslide_core.errors import CannotWrite, NoSpace, RunBusy, SceneError, UnreadableRaster
 from landslide_core.fresh import fresh
 from landslide_core.layers import CLOUD, Layer, natural_limits, of_scene
 from landslide_core.levels import BANDS, base, copied, halved, size, values, virtual
 from landslide_core.opening import GDAL_OPTIONS
 from landslide_core.places import is_address
-from landslide_core.readers.given import ROLES, SceneInputs
+from landslide_core.progress import Progress
+from landslide_core.readers.given import ROLES, SceneInputs, inputs_from
 from landslide_core.readers.inputs import open_scene
 from landslide_core.render import Limits, shrink
 from landslide_core.scene import Scene
@@ -72,19 +72,29 @@ def _marks(path: Path) -> Iterator[str]:
             yield f"{file.name} gone"
 
 
-def command(inputs: SceneInputs, out: Path) -> list[str]:
-    """The command that makes a look in a process of its own."""
-    words = [f"--out={out.absolute()}"]
-    record = inputs.record(signed=True)
-    for role in ROLES:
-        option = role.replace("_", "-") if role in ("s2", "dem") else f"s1-{role}".replace("_", "-")
-        words += [f"--{option}={one}" for one in record[role]]
-    if inputs.s2_bands:
-        words.append(f"--s2-bands={','.join(inputs.s2_bands)}")
-    for name in ("s2_offset", "event", "cloud_dilation", "cloud_probability", "speckle"):
-        if record[name] is not None:
-            words.append(f"--{name.replace('_', '-')}={record[name]}")
-    return [sys.executable, "-m", "landslide_core", "look", *words]
+def command(out: Path) -> list[str]:
+    """The command that makes a look in a process of its own, which reads the scene `to_stdin`.
+
+    The command doesn't name it: every user of the machine can read that, and addresses may hold
+    signatures.
+    """
+    return [sys.executable, "-m", "landslide_core", "look", f"--out={out.absolute()}", "--stdin"]
+
+
+def to_stdin(inputs: SceneInputs) -> bytes:
+    """A scene as JSON, its addresses whole."""
+    return json.dumps(inputs.record(signed=True)).encode()
+
+
+def from_stdin(record: bytes) -> SceneInputs:
+    """The scene that was given `to_stdin`. Raises SceneError."""
+    try:
+        return inputs_from(json.loads(record))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SceneError(
+            "Standard input holds no scene as JSON; one like `given` in a run's run.json is "
+            "needed. Give that, or leave out --stdin."
+        ) from error
 
 
 def lock_of(look: Path) -> Path:

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landslide_core.detect import read_tiles
-from landslide_core.explain import check_inputs
-from landslide_core.folder import Run
+from landslide_core.folder import Run, check_inputs
 from landslide_core.grid import Tiling
 from landslide_core.plan import tiling_of
 from landslide_core.readers.inputs import open_scene
+from landslide_core.tiles import read_tiles
 
 Floats = NDArray[np.float32]
 

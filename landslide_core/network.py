@@ -13,8 +13,6 @@ from landslide_core.moments import COUNT, moments
 from landslide_core.voices import Voices, VoiceShape
 
 BRANCHES: Final = (OPTICAL_CHANNELS, DESCENDING_CHANNELS, ASCENDING_CHANNELS)
-HEAT: Final = 32  # cells a side of the heat map
-CELL: Final = 2  # pixels a side of a cell
 HOTTEST: Final = 8  # cells (0.32 ha) whose mean stands for the hottest part of a tile
 # Standard deviations; clouds and corner reflectors lie further out and say no more.
 FAR: Final = 10.0

@@ -20,10 +20,9 @@ from rasterio.windows import Window as RasterWindow
 from rio_cogeo.cogeo import cog_translate
 from rio_cogeo.profiles import cog_profiles
 
-from landslide_core.detect import HEAT_STEP, NO_DATA, VERDICTS, Detections, Judgement
 from landslide_core.errors import CannotWrite
 from landslide_core.grid import Grid, Tiling
-from landslide_core.network import CELL, HEAT
+from landslide_core.judgement import CELL, HEAT, HEAT_STEP, NO_DATA, VERDICTS, Detections, Judgement
 from landslide_core.opening import GDAL_OPTIONS
 from landslide_core.slope import alarms
 
@@ -36,6 +35,14 @@ VERDICT_COLOURS: Final[dict[str, str]] = {
     "stable": "#8fbde4",
     "uncertain": "#e08e0b",
     "landslide": "#cc3a08",
+}
+# As people read them, the gravest first.
+VERDICT_WORDS: Final[dict[str, str]] = {
+    "landslide": "Landslide",
+    "uncertain": "Uncertain",
+    "stable": "Stable",
+    "filtered_out": "Filtered out",
+    "no_data": "No data",
 }
 
 

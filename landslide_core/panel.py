@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from landslide_core.backends import Backend, BackendOptions, make_backend
-from landslide_core.bundle import Bundle, load_bundle, manifest_of
+from landslide_core.bundle import Bundle, load_bundle
 from landslide_core.ensemble import Ballot
+from landslide_core.manifest import manifest_of
 from landslide_core.rounds import Rounds, Stakes, vote
 
 

@@ -1,6 +1,5 @@
 """Super-tiles: a scene's tiles in parts, each written at once and with the hash of its bytes."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_core.bands import TILE
-from landslide_core.detect import Judgement
 from landslide_core.errors import RunDamaged
 from landslide_core.grid import Tiling, Window
+from landslide_core.hashes import sha256_of
+from landslide_core.judgement import Judgement
 
 # Pixels a side of a part: two 512-pixel blocks of a file wide, one high, so that each block is
 # decoded about once, and a lost part costs seconds.
@@ -138,9 +138,3 @@ def write_durably(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

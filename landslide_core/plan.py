@@ -9,22 +9,24 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from landslide_core.bands import TILE
-from landslide_core.bundle import Bundle
-from landslide_core.detect import Progress
 from landslide_core.errors import RunDamaged
 from landslide_core.grid import Grid, Tiling
 from landslide_core.opening import open_raster
 from landslide_core.parts import HEIGHT, WIDTH
 from landslide_core.places import place_of
+from landslide_core.progress import Progress
 from landslide_core.readers.given import SceneInputs
 from landslide_core.scene import Scene
+
+if TYPE_CHECKING:
+    from landslide_core.bundle import Bundle
 
 # Beside the package in a checkout, wherever the command is called from.
 DEFAULT_BUNDLE: Final = Path(__file__).parents[1] / "models" / "default"
@@ -50,7 +52,7 @@ def describe(
     inputs: SceneInputs,
     options: RunOptions,
     scene: Scene,
-    bundle: Bundle,
+    bundle: "Bundle",
     backend: str,
     device: str,
     progress: Progress | None,

@@ -6,21 +6,17 @@ narrow down only how a tile's turning changes what they see, which is little.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landslide_core.backends import Backend
 from landslide_core.calibration import Calibration, log_odds
-from landslide_core.ensemble import UPRIGHT, VIEWS, Ballot, Member
-from landslide_core.network import HEAT
+from landslide_core.ensemble import UPRIGHT, Ballot, Member
+from landslide_core.judgement import HEAT, ORDER, VIEWS
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-
-# Views in the order they are shown: each pair a turn and a mirrored one, each half evenly spread.
-ORDER: Final = (0, 5, 2, 7, 1, 4, 3, 6)
 
 
 @dataclass(frozen=True)

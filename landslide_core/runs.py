@@ -11,15 +11,14 @@ from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
-import torch
 from pyogrio.errors import DataSourceError
 from rasterio.errors import RasterioError
 
 from landslide_core.bundle import Bundle
-from landslide_core.detect import VERDICTS, Detections, Judgement, Progress
+from landslide_core.devices import resolve_device
 from landslide_core.drift import drift_of, record, warning_of
-from landslide_core.engine import DEFAULT_MEMORY, Account, Pace, Stop, Stream, stream_parts
-from landslide_core.errors import CannotWrite, NoDevice, NoSpace, RunBusy, RunDamaged
+from landslide_core.engine import Account, Stop, Stream, stream_parts
+from landslide_core.errors import CannotWrite, NoSpace, RunBusy, RunDamaged
 from landslide_core.folder import (
     BEGINNING,
     FILES,
@@ -31,10 +30,13 @@ from landslide_core.folder import (
     refuse_existing,
 )
 from landslide_core.grid import Grid
+from landslide_core.hashes import sha256_of
+from landslide_core.judgement import VERDICTS, Detections, Judgement
 from landslide_core.lock import held
 from landslide_core.outputs import tile_table, write_rasters, write_tiles
+from landslide_core.pace import DEFAULT_MEMORY, Pace
 from landslide_core.panel import Panel, panel_of
-from landslide_core.parts import Part, PartStore, parts_of, sha256_of, write_durably
+from landslide_core.parts import Part, PartStore, parts_of, write_durably
 from landslide_core.plan import (
     PLAN,
     RunOptions,
@@ -44,6 +46,7 @@ from landslide_core.plan import (
     read_plan,
     tiling_of,
 )
+from landslide_core.progress import Progress
 from landslide_core.readers.given import SceneInputs, inputs_from
 from landslide_core.readers.inputs import open_scene
 from landslide_core.scene import Scene
@@ -52,18 +55,6 @@ from landslide_core.slope import check_mask, mask_record
 _BYTES_PER_PIXEL: Final = 4  # what a run may take on disk, all files and the copies in the making
 _BYTES_BESIDE: Final = 20_000_000
 _BYTES_FULL: Final = 1_000_000  # free, under which a failed write is put down to a full disk
-
-
-def resolve_device(name: str) -> torch.device:
-    """The torch device for "auto", "cpu" or "cuda"; auto takes CUDA where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise NoDevice(
-            "This machine has no cuda device that torch can use; one is needed for --device cuda. "
-            "Choose --device cpu."
-        )
-    return torch.device(name)
 
 
 def predict_scene(

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_core.bands import PIXEL, TILE
-from landslide_core.detect import LANDSLIDE, NO_DATA, Judgement
 from landslide_core.errors import SceneError
 from landslide_core.grid import Window
+from landslide_core.judgement import LANDSLIDE, NO_DATA, Judgement
 from landslide_core.scene import Scene, grown
 
 Floats = NDArray[np.float32]

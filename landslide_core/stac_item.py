@@ -23,13 +23,13 @@ from pystac.extensions.mlm import (
     TaskType,
 )
 from pystac.extensions.projection import ProjectionExtension
-from pystac.extensions.raster import DataType
+from pystac.extensions.raster import DataType, NoDataStrings, RasterBand, RasterExtension
 
-from landslide_core.bands import BANDS, TILE
-from landslide_core.detect import VERDICTS
+from landslide_core.bands import BANDS, TILE, Channel
 from landslide_core.folder import RECORD, Run
 from landslide_core.grid import lonlat
-from landslide_core.parts import sha256_of
+from landslide_core.hashes import sha256_of
+from landslide_core.judgement import VERDICTS
 
 _PROCESSING: Final = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 _EDGE: Final = 9  # points a side of the footprint, as a straight side of UTM is bent in degrees
@@ -202,13 +202,21 @@ def _add_model(item: pystac.Item, run: Run, address: str) -> None:
         ],
         framework="PyTorch",
         framework_version=meta["versions"].get("torch"),
-        pretrained=True,
+        pretrained=False,  # fitted from scratch; the source stays null, as the extension wants it
     )
     title = "Model bundle: manifest, weights and card"
     asset = pystac.Asset(address, title=title, roles=["mlm:model"])
-    asset.extra_fields["bands"] = [{"name": band.name} for band in BANDS]
     item.add_asset("model", asset)
+    # The input's bands must be told by the raster extension in this asset, or in the item's own
+    # `bands`, which would say them of the run's files.
+    RasterExtension.ext(asset, add_if_missing=True).apply([_told_of(band) for band in BANDS])
     AssetGeneralMLMExtension.ext(asset).apply(artifact_type="safetensors")
+
+
+def _told_of(band: Channel) -> RasterBand:
+    """A band of the model's input; the raster extension has no `name`, but lets one be given."""
+    told = RasterBand.create(NoDataStrings.NAN, data_type=DataType.FLOAT32, unit=band.unit)
+    return RasterBand({"name": band.name, **told.to_dict()})
 
 
 def _identity(run: Run) -> str:

@@ -15,13 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from landslide_core.errors import NoMemory
 
-app = typer.Typer(
-    help="Detect landslides in Sentinel-2 and Sentinel-1 scenes.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 err = Console(stderr=True)
+
+
+@app.callback()
+def landslide() -> None:
+    """Detect landslides in Sentinel-2 and Sentinel-1 scenes."""
+    # Where one command alone is imported, typer would else take it for the whole application.
 
 
 class Device(StrEnum):

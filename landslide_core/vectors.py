@@ -10,10 +10,10 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from landslide_core.detect import VERDICTS
 from landslide_core.errors import RunDamaged
 from landslide_core.folder import Run
 from landslide_core.grid import lonlat
+from landslide_core.judgement import VERDICTS
 from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.plan import tiling_of
 from landslide_core.review.export import (

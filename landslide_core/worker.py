@@ -14,14 +14,15 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from landslide_core.detect import Progress
+from landslide_core.devices import resolve_device
 from landslide_core.engine import Stop
 from landslide_core.errors import CannotWrite, LandslideError, RunBusy, RunError, RunStopped
 from landslide_core.job_log import JobLog, Tally
 from landslide_core.jobs import Job, Queue, Worker, place_of
 from landslide_core.lock import held, owner
 from landslide_core.plan import PLAN
-from landslide_core.runs import predict_scene, resolve_device, resume_run
+from landslide_core.progress import Progress
+from landslide_core.runs import predict_scene, resume_run
 
 _TICK: Final = 0.25  # s between two looks at the queue
 _PATIENCE: Final = 1.3  # s given to a run to stop; with a tick before and after, under two

@@ -2,22 +2,13 @@
 
 import streamlit as st
 
-from landslide_core.explain import TileExplanation
+from landslide_core.explanation import TileExplanation
 from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
-from pages.parts import (
-    cached,
-    drift,
-    evidence,
-    neighbours,
-    previews,
-    reasons,
-    results,
-    run_page,
-    state,
-    theme,
-    thresholding,
-)
+from pages.parts import cached, state, theme
+from pages.parts.look import previews
+from pages.parts.run import results, run_page
+from pages.parts.why import drift, evidence, neighbours, reasons, thresholding
 
 
 def pick(run: Run) -> int:

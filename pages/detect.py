@@ -4,7 +4,9 @@ import streamlit as st
 
 from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
-from pages.parts import cached, map, results, running, state, theme, wording
+from pages.parts import cached, state, theme, wording
+from pages.parts.maps import map
+from pages.parts.run import results, running
 
 
 @st.fragment

@@ -4,7 +4,8 @@ import streamlit as st
 
 from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
-from pages.parts import cached, handover, results, run_page, theme
+from pages.parts import cached, theme
+from pages.parts.run import handover, results, run_page
 
 
 def reviewed(run: Run) -> None:

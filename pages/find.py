@@ -5,7 +5,9 @@ import streamlit as st
 from landslide_core.catalogue.area import Area
 from landslide_core.catalogue.search import Catalogue, Choice, Wish, search
 from landslide_core.errors import LandslideError
-from pages.parts import areas, asking, finding, footprints, state, theme, wording
+from pages.parts import state, theme, wording
+from pages.parts.find import areas, asking, finding
+from pages.parts.maps import footprints
 
 ZOOMS = ("Footprints", "Area")
 

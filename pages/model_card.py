@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import streamlit as st
 
-from landslide_core.bundle import card_of
 from landslide_core.errors import BundleError, BundleNotFound
-from pages.parts import model_tables, model_text, model_words, state, theme, wording
-from pages.parts.model_sections import SECTIONS
+from landslide_core.manifest import card_of
+from pages.parts import state, theme, wording
+from pages.parts.model import phrases, tables, text
+from pages.parts.model.sections import SECTIONS
 
 TEXT: Final = "Data and limits"
 
@@ -36,10 +37,10 @@ def read(bundle: Path) -> Mapping[str, Any]:
 
 def summary(card: Mapping[str, Any]) -> None:
     """In two lines, the limits first; then each kind of tiles it was measured on."""
-    st.warning(model_words.limits(card), icon=":material/front_hand:")
-    st.markdown(model_words.strengths(card))
-    if len(table := model_tables.sources(card)):
-        model_tables.show(table)
+    st.warning(phrases.limits(card), icon=":material/front_hand:")
+    st.markdown(phrases.strengths(card))
+    if len(table := tables.sources(card)):
+        tables.show(table)
 
 
 def beside(found: list[Path]) -> None:
@@ -48,7 +49,7 @@ def beside(found: list[Path]) -> None:
     if len(cards) < 2:
         return
     with st.expander(f"Side by side: {len(cards)} models", icon=":material/compare_arrows:"):
-        model_tables.show(model_tables.models(cards))
+        tables.show(tables.models(cards))
         st.caption(
             "Each on the rows out of fold of its own training: models fitted on other rows are not "
             "comparable. Missed and false alarm are shares of the landslide and the stable tiles."
@@ -72,9 +73,9 @@ def sections(card: Mapping[str, Any], bundle: Path) -> None:
         SECTIONS[chosen](card)
         return
     with st.container(width=900):  # lines of a length that can be read
-        model_text.limits(bundle)
+        text.limits(bundle)
         with st.expander("The whole card", icon=":material/description:"):
-            model_text.whole(bundle)
+            text.whole(bundle)
 
 
 def show() -> None:
@@ -93,7 +94,7 @@ def show() -> None:
     card = read(bundle)
     if not card:
         with st.container(width=900):
-            model_text.whole(bundle)
+            text.whole(bundle)
         return
     summary(card)
     beside(found)

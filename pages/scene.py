@@ -10,17 +10,9 @@ from landslide_core.plan import is_simulated
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import event_of
-from pages.parts import (
-    cached,
-    effort,
-    overview,
-    previews,
-    reading,
-    roles_table,
-    sources,
-    state,
-    theme,
-)
+from pages.parts import cached, state, theme
+from pages.parts.look import previews
+from pages.parts.scene import effort, overview, reading, roles_table, sources
 
 SOURCES = {
     "Sample": sources.sample,

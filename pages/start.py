@@ -4,7 +4,8 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts import latest, running, state, theme
+from pages.parts import state, theme
+from pages.parts.run import latest, running
 
 WAYS: Final = (
     (

@@ -8,17 +8,8 @@ import streamlit as st
 
 from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
-from pages.parts import (
-    cached_tour,
-    state,
-    theme,
-    tour_result,
-    tour_run,
-    tour_scene,
-    tour_verdicts,
-    tour_walk,
-    wording,
-)
+from pages.parts import state, theme, wording
+from pages.parts.tour import cached_tour, making, result, scene, verdicts, walk
 
 TITLES: Final = (
     "Where did the slopes fail?",
@@ -33,35 +24,35 @@ TITLES: Final = (
 
 def steps(run: Run) -> tuple[Callable[[], None], ...]:
     """What draws each step."""
-    truth = tour_run.truth()
+    truth = making.truth()
     score, story = cached_tour.score(run, truth), cached_tour.story(run, truth)
     return (
-        partial(tour_scene.question, run, story, score),
-        partial(tour_scene.optical, run, story),
-        partial(tour_scene.radar, run, story),
-        partial(tour_verdicts.tiles, run, story, score),
-        partial(tour_verdicts.ensemble, run, story),
-        partial(tour_result.result, run, story, score),
-        partial(tour_result.next_steps, run, score),
+        partial(scene.question, run, story, score),
+        partial(scene.optical, run, story),
+        partial(scene.radar, run, story),
+        partial(verdicts.tiles, run, story, score),
+        partial(verdicts.ensemble, run, story),
+        partial(result.result, run, story, score),
+        partial(result.next_steps, run, score),
     )
 
 
 def show() -> None:
     """Draw the page."""
-    if gone := tour_run.missing():
+    if gone := making.missing():
         theme.header("Tour", "A guided walk over the sample.")
         st.warning(
             f"The sample is not whole: {', '.join(gone)} missing in "
             f"{wording.literal(str(state.SAMPLE))}. Write it with `landslide sample`, then reload."
         )
         return
-    run, trouble = tour_run.newest()
+    run, trouble = making.newest()
     if run is None:
         theme.header("Tour", "A guided walk over the sample.", simulated=True)
-        tour_run.offer(trouble)
+        making.offer(trouble)
         return
-    step = tour_walk.bar(TITLES)
-    with tour_walk.stage():
+    step = walk.bar(TITLES)
+    with walk.stage():
         try:
             steps(run)[step - 1]()
         except LandslideError as error:

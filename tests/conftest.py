@@ -19,12 +19,13 @@ from tiny import write_tiny_run
 
 from landslide_core import cli
 from landslide_core.bands import RADAR_ROLES
-from landslide_core.bundle import CARD_TEXT, Bundle, load_bundle, save_bundle
+from landslide_core.bundle import Bundle, load_bundle, save_bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS
 from landslide_core.features import features_from_table, filter_features
 from landslide_core.folder import Run
 from landslide_core.launch import start_worker
+from landslide_core.manifest import CARD_TEXT
 from landslide_core.network import NetworkOptions
 from landslide_core.plan import RunOptions
 from landslide_core.prefilter import Prefilter
@@ -39,7 +40,8 @@ from landslide_core.training.options import FilterOptions, TrainOptions
 from landslide_core.training.prefilter import fit_prefilter
 from landslide_core.training.ship import band_quantiles
 from landslide_core.training.surrogate import statistics_of
-from pages.parts import jobs, state
+from pages.parts import state
+from pages.parts.run import jobs
 
 TINY = NetworkOptions(
     stem=4, branch=4, trunk=(8, 8, 8), pyramid=8, hidden=8, dropout=0.0, voices=2, voice=16
@@ -185,6 +187,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: no worker is left alone with one at the end."""
     place = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """A page leaves its script as `__main__`, and spawned processes would run that first."""
+    own = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = own
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,11 @@ from typing import Any
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
-from landslide_core.detect import VERDICTS
 from landslide_core.folder import Run
 from landslide_core.jobs import Job, Queue, Worker
-from pages.parts import jobs, routes
+from landslide_core.judgement import VERDICTS
+from pages.parts import routes
+from pages.parts.run import jobs
 
 PAGES = Path(__file__).parents[1] / "pages"
 

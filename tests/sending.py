@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 
-from pages.parts import receiving
+from pages.parts.upload import receiving
 
 OWN = {"host": "localhost:8501", "origin": "http://localhost:8501"}
 ENTRY = "0123456789abcdef" * 2

@@ -6,6 +6,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import typer
+
+from landslide_core.cli import HOMES, application
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "landslide_core").rglob("*.py"))
@@ -13,21 +16,25 @@ PAGES = [*sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
 
 # Later ones may import earlier ones. A name stands for a module or a whole package.
 LAYERS = (
-    *("errors", "threads", "bands", "places", "opening", "grid", "resample", "pixels"),
-    *("shards", "clouds", "speckle", "scene", "readers"),
-    *("preprocess", "features"),
+    *("errors", "progress", "hashes", "threads", "devices", "bands", "places", "opening", "grid"),
+    *("resample", "pixels", "shards", "clouds", "speckle", "scene", "readers"),
+    *("preprocess", "features", "tiles", "manifest", "drift", "judgement"),
     *("combinations", "voices", "prefilter", "moments", "network", "ensemble", "calibration"),
-    *("backend_graph", "backend_engines", "backends", "rounds", "learnt", "bundle", "panel"),
-    *("drift", "detect", "slope", "contract", "outputs", "parts", "engine", "plan", "lock"),
-    *("catalogue", "folder", "runs", "estimate"),
+    *("backend_graph", "backend_engines", "backends", "rounds", "learnt", "explanation"),
+    *("bundle", "panel", "detect", "slope", "contract", "outputs", "parts", "pace", "engine"),
+    *("plan", "lock", "catalogue", "folder", "runs", "estimate"),
     *("queue_file", "jobs", "job_log", "launch", "worker"),
     *("export", "explain", "attribution", "neighbours", "threshold", "review", "render", "doctor"),
     *("layers", "fresh", "levels", "looks"),
     *("vectors", "stac_item", "report", "deliver"),
     *("terrain", "cover", "scars", "sensing", "simulate"),
-    *("training", "terminal", "cli_training", "cli_scene", "cli_runs", "cli_jobs"),
-    *("cli_review", "cli_deliver", "cli_search", "cli_look", "cli_estimate", "cli", "__main__"),
+    *("training", "terminal", "cli_scene", "cli_detect", "cli_score", "cli_training", "cli_runs"),
+    *("cli_jobs", "cli_review", "cli_deliver", "cli_search", "cli_look", "cli_estimate"),
+    *("cli_sample", "cli_doctor", "cli", "__main__"),
 )
+# Of pages/parts; the modules beside these rooms are shared by all, but for the routes, which know
+# them.
+ROOMS = (*("maps", "model", "look", "review", "why", "run", "upload", "scene", "tour", "find"),)
 # What may be called while a module is imported: values and declarations, nothing that acts.
 DECLARATIVE = {
     *("Path", "dataclass", "dict.fromkeys", "enumerate", "frozenset", "len", "lru_cache"),
@@ -36,6 +43,7 @@ DECLARATIVE = {
     *("np.array", "torch.inference_mode", "torch.no_grad", "torch.tensor"),
     *(
         "Console",
+        "app.callback",
         "app.command",
         "jobs_app.command",
         "review_app.command",
@@ -111,6 +119,23 @@ def test_imports_of_the_core_go_one_way(module):
         assert not imported.startswith(("pages", "app")), imported
 
 
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("pages.parts.")])
+def test_rooms_of_the_pages_import_one_way(module):
+    room = module.split(".")[2]
+    for imported in imports_of(module):
+        if not imported.startswith("pages."):
+            continue
+        place = imported.split(".")
+        assert place[1] == "parts", f"{imported}: a page"
+        if len(place) > 2 and place[2] in ROOMS and module != "pages.parts.routes":
+            assert room in ROOMS, f"{imported}: what all share imports a room"
+            assert ROOMS.index(place[2]) <= ROOMS.index(room), imported
+
+
+def test_every_room_of_the_pages_has_its_place():
+    assert {path.parent.name for path in (ROOT / "pages" / "parts").glob("*/*.py")} == set(ROOMS)
+
+
 def test_no_module_imports_itself_round_a_corner():
     TopologicalSorter({name: imports_of(name) & set(MODULES) for name in MODULES}).prepare()
 
@@ -120,6 +145,39 @@ def test_the_core_never_imports_streamlit_or_a_map():
         if name.startswith("landslide_core"):
             roots = {imported.split(".")[0] for imported in imports_of(name)}
             assert not roots & {"streamlit", "streamlit_folium", "folium", "plotly"}, name
+
+
+def reached(start: str) -> set[str]:
+    """All that importing a module imports, directly or not, as far as it is this repository's."""
+    todo, seen = [start], set()
+    while todo:
+        for node in MODULES[todo.pop()].body:  # not what functions import when they are called
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in node.names]
+                base = getattr(node, "module", None)
+                found = {f"{base}.{name}" for name in names} | {base} if base else set(names)
+                todo += [name for name in found - seen if name in MODULES]
+                seen |= found
+    return seen
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["app", *(name for name in MODULES if name.startswith("pages."))]
+    + [f"landslide_core.cli_{name}" for name in ("runs", "jobs", "review", "look", "estimate")],
+)
+def test_pages_and_small_commands_begin_without_what_takes_seconds(module):
+    heavy = {"torch", "xgboost", "onnxruntime", "sklearn", "matplotlib", "optuna", "codecarbon"}
+    assert not {name.split(".")[0] for name in reached(module)} & heavy
+
+
+def test_every_command_is_found_where_the_command_line_looks_for_it():
+    commands = typer.main.get_command(application()).commands
+    assert set(commands) == set(HOMES)
+    for name, command in commands.items():
+        assert (command.callback or next(iter(command.commands.values())).callback).__module__ == (
+            f"landslide_core.{HOMES[name]}"
+        ), name
 
 
 def test_nothing_that_ships_imports_the_benchmarks():

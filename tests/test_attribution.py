@@ -8,15 +8,16 @@ import torch
 from conftest import balanced, inputs_of, raw_patches
 
 from landslide_core import attribution
-from landslide_core.attribution import SENSORS, attribute, picture_shares, sensor_of
+from landslide_core.attribution import SENSORS, attribute, picture_shares
 from landslide_core.bands import BAND_NAMES, BANDS, INDEX
 from landslide_core.combinations import blank, combination_of
 from landslide_core.ensemble import cast_votes
+from landslide_core.explanation import sensor_of
 from landslide_core.features import filter_features, table_features
+from landslide_core.judgement import ORDER
 from landslide_core.moments import moments
 from landslide_core.preprocess import model_input
-from landslide_core.rounds import ORDER
-from pages.parts.attributions import by_sensor, coloured
+from pages.parts.why.attributions import by_sensor, coloured
 
 CPU = torch.device("cpu")
 

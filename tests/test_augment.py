@@ -7,7 +7,8 @@ from conftest import balanced, inputs_of, raw_patches
 
 from landslide_core.bands import CHANNELS, OPTICAL
 from landslide_core.combinations import COMBINATIONS, COMPLETE, blank_inputs, channels_without
-from landslide_core.ensemble import VIEWS, view
+from landslide_core.ensemble import view
+from landslide_core.judgement import VIEWS
 from landslide_core.training.augment import cloud_over, drop_inputs, erase, rescale, turn
 
 OPTICAL_AT = [i for i, channel in enumerate(CHANNELS) if channel.name in OPTICAL]

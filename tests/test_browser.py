@@ -10,8 +10,8 @@ import rasterio
 from browsing import AT_REST, CHROMIUM, MISSING, WAIT, Server
 from playwright.sync_api import Browser, Page, expect
 
-from landslide_core.bundle import CARD_TEXT
 from landslide_core.folder import Run
+from landslide_core.manifest import CARD_TEXT
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 expect.set_options(timeout=WAIT)

@@ -9,10 +9,11 @@ import pytest
 from conftest import CPU, EVEN, balanced, inputs_of, raw_patches
 
 from landslide_core.bands import BAND_NAMES
-from landslide_core.bundle import QUANTILES, load_bundle, save_bundle
+from landslide_core.bundle import load_bundle, save_bundle
 from landslide_core.combinations import COMBINATIONS, COMPLETE
 from landslide_core.ensemble import cast_votes
 from landslide_core.errors import BundleCorrupt, BundleIncompatible, BundleNotFound
+from landslide_core.manifest import QUANTILES
 
 FILES = (
     "prefilter.json",

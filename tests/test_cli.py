@@ -27,7 +27,7 @@ from shapely import box
 
 from landslide_core import cli_training
 from landslide_core.bands import RADAR_ROLES
-from landslide_core.detect import VERDICTS
+from landslide_core.judgement import VERDICTS
 
 SYSTEM_KEYS = {
     *("n", "f1", "precision", "recall", "auc", "average_precision", "brier", "ece"),

@@ -9,11 +9,11 @@ from odc.geo.geobox import GeoBox
 from test_scene import ALL, GRID, ORIGIN, source_of, write
 
 from landslide_core.clouds import CloudRule
-from landslide_core.detect import read_block
 from landslide_core.grid import Grid, Window
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.inputs import open_scene
 from landslide_core.scene import Scene
+from landslide_core.tiles import read_block
 
 HALF = ORIGIN @ ORIGIN.translation(100, 0)  # the scene's right half
 

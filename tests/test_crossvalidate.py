@@ -9,8 +9,8 @@ import pytest
 from conftest import CPU, QUICK, QUICK_FILTER, TINY, balanced, raw_patches, same_weights, silent
 
 from landslide_core.combinations import COMBINATIONS
-from landslide_core.detect import FILTERED_OUT
 from landslide_core.errors import DatasetError
+from landslide_core.judgement import FILTERED_OUT
 from landslide_core.training import crossvalidate, train
 from landslide_core.training.crossvalidate import Plan, load_fold, save_fold, split
 from landslide_core.training.measure import out_of_fold

@@ -17,11 +17,14 @@ import pandas as pd
 import pystac
 import pytest
 import shapely
+from pystac.extensions import mlm
+from pystac.extensions.raster import DataType, RasterExtension
 from pystac.validation.local_validator import Draft7Validator, get_local_schema_cache
 from referencing import Registry, Resource
 from shapely.geometry import shape
 
 from landslide_core import cli_deliver, deliver, vectors  # noqa: F401  its commands join in
+from landslide_core.bands import BAND_NAMES
 from landslide_core.deliver import FORMATS, export_run
 from landslide_core.errors import CannotWrite, NoSpace, RunDamaged
 from landslide_core.folder import FILES, Run, open_run
@@ -137,10 +140,105 @@ def test_the_stac_item_is_valid_and_its_files_are_where_it_says(run, tmp_path):
     assert written["properties"]["proj:code"] == run.grid().crs
     assert written["properties"]["proj:shape"] == list(run.grid().shape)
     assert written["properties"]["proj:transform"] == list(run.grid().transform)[:6]
-    assert re.fullmatch("[a-zA-Z][a-zA-Z0-9_.-]+[a-zA-Z0-9]", written["properties"]["mlm:name"])
     assert written["properties"]["landslide:bundle_sha256"] == run.meta["bundle"]["sha256"]
-    assert item.assets["model"].roles == ["mlm:model"]
     assert (out.parent / item.assets["model"].href).resolve() == run.bundle_path
+
+
+def _fields(ending):
+    """Names of fields that the extension's module knows, by the end of its constants' names."""
+    return {value for name, value in vars(mlm).items() if name.endswith(ending)}
+
+
+def check_model(item):
+    """Read an item's model back as the extension's classes do, and hold the rules they leave out.
+
+    They refuse a required field that is missing; its JSON schema comes with no package.
+    """
+    model = mlm.MLMExtension.ext(item)  # refuses an item that does not name the extension
+    fields = [item.properties, *(asset.extra_fields for asset in item.assets.values())]
+    told = {name for some in fields for name in some if name.startswith("mlm:")}
+    assert told <= {name for name in _fields("_PROP") if name.startswith("mlm:")}
+    assert re.fullmatch("[a-zA-Z][a-zA-Z0-9_.-]+[a-zA-Z0-9]", model.mlm_name)
+    assert model.architecture.strip()
+    assert {*map(mlm.TaskType, model.tasks)}
+    assert model.pretrained is False  # then its source must be there and be null
+    assert item.properties["mlm:pretrained_source"] is None
+
+    (given,), (answer,) = model.input, model.output
+    assert given.properties.keys() <= _fields("_INPUT_OBJECT_PROP")
+    assert answer.properties.keys() <= _fields("_RESULT_PROP")
+    assert given.name.strip()
+    assert answer.name.strip()
+    assert {*map(mlm.TaskType, answer.tasks)} <= {*map(mlm.TaskType, model.tasks)}
+    for structure, ending in (
+        (given.input, "_INPUT_STRUCTURE_PROP"),
+        (answer.result, "_RESULT_STRUCTURE_PROP"),
+    ):
+        assert structure.properties.keys() <= _fields(ending)
+        assert len(structure.shape) == len(set(structure.dim_order))
+        assert DataType(structure.data_type) == "float32"
+    assert given.input.shape[given.input.dim_order.index("channel")] == len(given.bands)
+
+    carriers = [asset for asset in item.assets.values() if "mlm:model" in asset.roles]
+    assert len(carriers) == 1
+    assert mlm.AssetGeneralMLMExtension.ext(carriers[0]).artifact_type == "safetensors"
+    # Bands of the input are names, explained in the asset that is the model.
+    explained = RasterExtension.ext(carriers[0]).bands
+    assert [band.name for band in given.bands] == [band.properties["name"] for band in explained]
+    assert [band.name for band in given.bands] == list(BAND_NAMES)
+
+
+@pytest.fixture(scope="module")
+def told(run, tmp_path_factory):
+    """The run's STAC item, as it is written."""
+    return export_run(run, "stac", tmp_path_factory.mktemp("item") / "item.json").read_text()
+
+
+def test_the_model_is_told_as_its_extension_wants_it(told):
+    check_model(pystac.Item.from_dict(json.loads(told)))
+
+
+@pytest.mark.parametrize("how", ["missing", "misspelt"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        *(("properties", f"mlm:{name}") for name in ("name", "architecture", "tasks")),
+        *(("properties", f"mlm:{name}") for name in ("input", "output", "pretrained_source")),
+        *(("properties", "mlm:input", 0, name) for name in ("name", "bands", "input")),
+        *(
+            ("properties", "mlm:input", 0, "input", name)
+            for name in ("shape", "dim_order", "data_type")
+        ),
+        ("properties", "mlm:input", 0, "bands", 3, "name"),
+        *(("properties", "mlm:output", 0, name) for name in ("name", "tasks", "result")),
+        *(
+            ("properties", "mlm:output", 0, "result", name)
+            for name in ("shape", "dim_order", "data_type")
+        ),
+        *(("assets", "model", name) for name in ("roles", "mlm:artifact_type", "raster:bands")),
+        ("assets", "model", "raster:bands", 3, "name"),
+    ],
+    ids=lambda way: ".".join(map(str, way)) if isinstance(way, tuple) else None,
+)
+def test_a_model_that_lacks_a_field_is_noticed(told, way, how):
+    """The check above can fail: at every field that the extension requires."""
+    item = json.loads(told)
+    inner = item
+    for step in way[:-1]:
+        inner = inner[step]
+    value = inner.pop(way[-1])
+    if how == "misspelt":
+        inner[f"{way[-1]}s"] = value
+    with pytest.raises((AssertionError, KeyError, TypeError, pystac.RequiredPropertyMissing)):
+        check_model(pystac.Item.from_dict(item))
+
+
+@pytest.mark.parametrize("name", ["mlm", "raster"])
+def test_an_extension_that_is_not_named_is_noticed(told, name):
+    item = json.loads(told)
+    item["stac_extensions"] = [uri for uri in item["stac_extensions"] if f"/{name}/" not in uri]
+    with pytest.raises(pystac.ExtensionNotImplemented):
+        check_model(pystac.Item.from_dict(item))
 
 
 def test_the_stac_item_tells_no_path_of_this_machine(run, tmp_path):

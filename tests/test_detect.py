@@ -9,23 +9,18 @@ from affine import Affine
 from conftest import CPU, EVEN, ORIGIN, TINY, scene_numbers, write_scene_files
 
 from landslide_core.combinations import COMPLETE
-from landslide_core.detect import (
-    VERDICTS,
-    Detections,
-    Judgement,
-    all_votes,
-    judge,
-    judge_prepared,
-    read_tiles,
-)
-from landslide_core.engine import Account, Pace, Stream, stream_parts
+from landslide_core.detect import all_votes, judge, judge_prepared
+from landslide_core.engine import Account, Stream, stream_parts
 from landslide_core.ensemble import Member
 from landslide_core.features import filter_features, table_features
 from landslide_core.grid import Tiling
+from landslide_core.judgement import VERDICTS, Detections, Judgement
 from landslide_core.network import LandslideFPN
+from landslide_core.pace import Pace
 from landslide_core.parts import parts_of
 from landslide_core.preprocess import cloud_by_brightness, model_input
 from landslide_core.readers.inputs import open_scene
+from landslide_core.tiles import read_tiles
 
 
 def says(odds, threshold=0.5):

@@ -9,7 +9,7 @@ import pytest
 from conftest import patches_of, raw_patches, scene_numbers, write_scene_files
 
 from landslide_core.bands import BAND_NAMES, INDEX, OPTICAL
-from landslide_core.bundle import QUANTILES, load_bundle
+from landslide_core.bundle import load_bundle
 from landslide_core.drift import (
     BINS,
     EDGES,
@@ -21,6 +21,7 @@ from landslide_core.drift import (
 )
 from landslide_core.errors import RunStopped
 from landslide_core.grid import Tiling
+from landslide_core.manifest import QUANTILES
 from landslide_core.plan import DEFAULT_BUNDLE, RunOptions
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.inputs import open_scene
@@ -333,7 +334,7 @@ def bright(tmp_path_factory):
 def test_a_run_of_an_unlike_scene_warns_also_when_resumed(
     bright, bundle_path, tmp_path, monkeypatch
 ):
-    for module in ("parts", "plan", "engine"):  # several parts
+    for module in ("parts", "plan", "pace"):  # several parts
         monkeypatch.setattr(f"landslide_core.{module}.WIDTH", 128)
         monkeypatch.setattr(f"landslide_core.{module}.HEIGHT", 128)
     options = RunOptions(bundle_path, device="cpu", workers=1)

@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from landslide_core.bands import BAND_NAMES
 from landslide_core.folder import Run
-from pages.parts import drift, state
+from pages.parts import state
+from pages.parts.why import drift
 
 PAGES = Path(__file__).parents[1] / "pages"
 WARNING = "This scene is unlike what the model learnt: red is far higher."

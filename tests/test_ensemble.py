@@ -7,7 +7,8 @@ import pytest
 import torch
 from conftest import CPU, TINY, balanced, inputs_of, raw_patches
 
-from landslide_core.ensemble import VIEWS, Ballot, Member, cast_votes, heat_map, view
+from landslide_core.ensemble import Ballot, Member, cast_votes, heat_map, view
+from landslide_core.judgement import VIEWS
 from landslide_core.moments import moments
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.preprocess import model_input

@@ -12,7 +12,6 @@ from odc.geo.geobox import GeoBox
 
 from landslide_core.bands import BAND_NAMES, OPTICAL
 from landslide_core.combinations import COMPLETE, PARTIAL, combination_of
-from landslide_core.engine import DEFAULT_MEMORY, Pace
 from landslide_core.errors import NoMemory
 from landslide_core.estimate import (
     START,
@@ -27,6 +26,7 @@ from landslide_core.estimate import (
 from landslide_core.features import table_features
 from landslide_core.folder import Run
 from landslide_core.grid import Grid, Window
+from landslide_core.pace import DEFAULT_MEMORY, Pace
 from landslide_core.plan import RunOptions
 from landslide_core.readers.inputs import open_scene
 

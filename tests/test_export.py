@@ -15,9 +15,10 @@ from torch import nn
 
 from landslide_core import export
 from landslide_core.bands import BAND_NAMES, CHANNELS, INDEX
-from landslide_core.ensemble import VIEWS, Member, cast_votes, heat_map
+from landslide_core.ensemble import Member, cast_votes, heat_map
 from landslide_core.errors import BundleError, CannotWrite, RunBusy
 from landslide_core.export import export_onnx
+from landslide_core.judgement import VIEWS
 from landslide_core.network import LandslideFPN, Look
 from landslide_core.preprocess import cloud_by_brightness, model_input
 

@@ -18,7 +18,9 @@ from landslide_core.catalogue.candidates import Candidate
 from landslide_core.catalogue.granules import Granule, granule_of
 from landslide_core.catalogue.search import Choice
 from landslide_core.errors import SceneError
-from pages.parts import areas, asking, finding, footprints, state
+from pages.parts import state
+from pages.parts.find import areas, asking, finding
+from pages.parts.maps import footprints
 
 PAGES = Path(__file__).parents[1] / "pages"
 EVENT = date(2024, 4, 3)

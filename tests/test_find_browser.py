@@ -161,3 +161,33 @@ def test_moving_the_map_runs_no_script(page: Page) -> None:
     expect(frame.locator(".degrees.middle").first).to_contain_text("° E")
     page.wait_for_timeout(1000)
     assert page.evaluate("window.__runs") == 0
+
+
+def ground(frame: Frame, latitude: float, longitude: float) -> list[int]:
+    """The colour of land or sea at a place of the map."""
+    found: list[int] = frame.evaluate(
+        """at => {
+            const canvas = document.querySelector(".leaflet-outlines-pane canvas");
+            const [box, frame] = [canvas, map.getContainer()].map(e => e.getBoundingClientRect());
+            const point = map.latLngToContainerPoint(at);
+            const sharp = canvas.width / box.width;
+            return [...canvas.getContext("2d").getImageData((frame.x + point.x - box.x) * sharp,
+                (frame.y + point.y - box.y) * sharp, 1, 1).data].slice(0, 3);
+        }""",
+        [latitude, longitude],
+    )
+    return found
+
+
+def test_outlines_of_countries_on_every_turn_of_the_world(page: Page) -> None:
+    frame = map_frame(page)
+    expect(frame.locator(".leaflet-outlines-pane canvas")).to_be_attached()
+    frame.evaluate("map.setView([0, 180], 1, {animate: false})")
+    land, sea = ground(frame, -3, 23), ground(frame, 0, -30)  # Congo, Atlantic
+    assert land != sea
+    assert (ground(frame, -3, 383), ground(frame, 0, 330)) == (land, sea)
+    expect(frame.locator(".inset")).to_be_hidden()
+    frame.evaluate("map.setView([-16.87, 180], 9, {animate: false})")
+    assert ground(frame, -16.87, 180) == land  # Fiji's Taveuni, cut at 180° in the file
+    expect(frame.locator(".inset")).to_be_visible()
+    expect(frame.locator(".leaflet-control-attribution")).to_contain_text("Natural Earth")

@@ -516,7 +516,7 @@ def test_the_picture_for_the_map_lies_across_the_antimeridian(fiji):
 
 
 def test_the_app_s_map_draws_tiles_side_by_side(fiji):
-    from pages.parts import features as app_features
+    from pages.parts.maps import features as app_features
 
     drawn = app_features.within(app_features.placed(fiji))
     rings = [np.array(f["geometry"]["coordinates"][0]) for f in drawn["features"]]

@@ -9,7 +9,7 @@ from conftest import CPU, EVEN, QUICK, QUICK_FILTER, TINY, patches_of, same_weig
 
 from landslide_core import moments
 from landslide_core.combinations import COMPLETE, USUAL, blank, blank_inputs
-from landslide_core.detect import FILTERED_OUT, STABLE, Judgement
+from landslide_core.judgement import FILTERED_OUT, STABLE, Judgement
 from landslide_core.training import crossvalidate, fit
 from landslide_core.training.crossvalidate import Plan, Sources, fit_fold
 from landslide_core.training.evidence import Evidence, judgement_scores

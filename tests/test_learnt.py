@@ -11,7 +11,7 @@ import pytest
 from landslide_core.bundle import load_bundle, save_bundle
 from landslide_core.errors import BundleIncompatible
 from landslide_core.learnt import SHARES, Learnt
-from pages.parts.filter_chart import place
+from pages.parts.why.filter_chart import place
 
 HUNDRED = pd.DataFrame({"red_mean": np.arange(101.0), "nir_mean": np.nan, "red_min": 0.0})
 LABELS = (np.arange(101) > 60).astype(int)

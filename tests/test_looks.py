@@ -1,6 +1,8 @@
 """Looks: a scene made small, band by band as it should be, whole or not at all."""
 
+import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,16 +17,19 @@ import typer
 from affine import Affine
 from filelock import FileLock
 from odc.geo.geobox import GeoBox
+from stac_server import Files, running
 from tiny import write_tiny_scene
 from typer.testing import CliRunner
 
-from landslide_core import cli, layers, levels, looks, render
-from landslide_core.bands import BAND_NAMES, INDEX, OPTICAL
+from landslide_core import layers, levels, looks, render
+from landslide_core.bands import BAND_NAMES, INDEX, OPTICAL, RADAR_ROLES
 from landslide_core.cli_scene import takes_scene
 from landslide_core.errors import CannotWrite, NoSpace, RunBusy, UnreadableRaster
 from landslide_core.grid import Grid, Window
 from landslide_core.readers.given import SceneInputs
-from pages.parts import looks as making
+from pages.parts.maps import looks as making
+
+Landslide = Callable[..., tuple[int, str, str]]
 
 
 @dataclass
@@ -179,36 +184,70 @@ def test_the_key_changes_with_what_was_given_and_with_the_files(tmp_path: Path) 
     assert len(seen) == 4
 
 
-def test_the_command_says_all_that_was_given() -> None:
-    """Its options, read back by the command line, are the same inputs."""
-    inputs = SceneInputs(
-        s2=(Path("/data/-odd name.tif"), Path("/data/scl.tif")),
-        desc_pre=("https://host/one.tif?sig=1",),
-        asc_post=(Path("/data/asc.tif"),),
-        dem=(Path("/data/dem.tif"),),
-        s2_bands=("B02", "B03"),
-        s2_offset=-1000.0,
-        event=date(2015, 4, 25),
-        cloud_dilation=50,
-        cloud_probability=40.0,
-        speckle=5,
-    )
-    words = looks.command(inputs, Path("/out/look.tif"))
-    caught = {}
+FULL = SceneInputs(
+    s2=(Path("/data/-odd name.tif"), Path("/data/scl.tif")),
+    desc_pre=("https://host/one.tif?sig=SECRET",),
+    asc_post=(Path("/data/asc.tif"),),
+    dem=(Path("/data/dem.tif"),),
+    s2_bands=("B02", "B03"),
+    s2_offset=-1000.0,
+    event=date(2015, 4, 25),
+    cloud_dilation=50,
+    cloud_probability=40.0,
+    speckle=5,
+)
 
+
+def test_options_say_a_scene() -> None:
+    caught = []
     app = typer.Typer()
 
     @app.command()
     @takes_scene
-    def look(out: Path, inputs: SceneInputs) -> None:
-        caught["inputs"] = inputs
+    def look(inputs: SceneInputs) -> None:
+        caught.append(inputs.record(signed=True))
 
-    given = [word for word in words[4:] if not word.startswith("--out=")]
-    done = CliRunner().invoke(app, ["/x", *given])
+    words = [
+        *("--s2=/data/-odd name.tif", "--s2=/data/scl.tif", "--dem=/data/dem.tif"),
+        *("--s1-desc-pre=https://host/one.tif?sig=SECRET", "--s1-asc-post=/data/asc.tif"),
+        *("--s2-bands=B02,B03", "--s2-offset=-1000", "--event=2015-04-25"),
+        *("--cloud-dilation=50", "--cloud-probability=40", "--speckle=5"),
+    ]
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    assert caught["inputs"].record(signed=True) == inputs.record(signed=True)
-    assert words[1:4] == ["-m", "landslide_core", "look"]
-    assert "--out=/out/look.tif" in words
+    assert caught == [FULL.record(signed=True)]
+
+
+def test_a_scene_goes_through_standard_input_whole() -> None:
+    assert looks.from_stdin(looks.to_stdin(FULL)) == FULL
+    assert looks.command(Path("/out/look.tif"))[1:] == [
+        *("-m", "landslide_core", "look"),
+        *("--out=/out/look.tif", "--stdin"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"\xff", b"[]", b"7", b"{}", looks.to_stdin(FULL).replace(b'"s2"', b'"s3"')]
+)
+def test_other_than_a_scene_on_standard_input_is_told(
+    line: bytes, tmp_path: Path, landslide: Landslide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(line)))
+    code, _, said = landslide("look", "--out", tmp_path / "look.tif", "--stdin")
+    assert code == 2
+    assert said.startswith("landslide: Standard input holds no scene")
+    assert len(said.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scene_is_not_given_twice(
+    tmp_path: Path, landslide: Landslide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(looks.to_stdin(FULL))))
+    code, _, said = landslide("look", "--out", tmp_path / "look.tif", "--stdin", "--speckle", 3)
+    assert code == 2
+    assert "given twice" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,23 +261,20 @@ def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not looks.being_made(out)
 
 
-def test_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_line(tmp_path: Path, landslide: Landslide) -> None:
     inputs = write_tiny_scene(tmp_path / "scene", 128)
-    words = looks.command(inputs, tmp_path / "look.tif")
-    monkeypatch.setattr(sys, "argv", words[2:])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert left.value.code == 0
-    said = capsys.readouterr()
-    assert said.err.splitlines()[-1] == "100 %"
-    assert "look.tif" in said.out
-    assert looks.facts(tmp_path / "look.tif").available == BAND_NAMES
-    with pytest.raises(SystemExit) as left:  # nothing is overwritten
-        cli.main()
-    assert left.value.code == 2
-    assert "exists already" in capsys.readouterr().err
+    out = tmp_path / "look.tif"
+    words = ["look", "--out", out, *(word for one in inputs.s2 for word in ("--s2", one))]
+    for role in RADAR_ROLES:
+        words += [f"--s1-{role.replace('_', '-')}", *inputs.given(role)]
+    code, printed, said = landslide(*words)
+    assert code == 0
+    assert said.splitlines()[-1] == "100 %"
+    assert "look.tif" in printed
+    assert looks.facts(out).available == BAND_NAMES
+    code, _, said = landslide(*words)  # nothing is overwritten
+    assert code == 2
+    assert "exists already" in said
 
 
 class TestMaking:
@@ -257,7 +293,7 @@ class TestMaking:
 
         def program(text: str) -> None:
             monkeypatch.setattr(
-                making, "command", lambda inputs, out: [sys.executable, "-c", text, str(out)]
+                making, "command", lambda out: [sys.executable, "-c", text, str(out)]
             )
 
         return program
@@ -302,6 +338,46 @@ class TestMaking:
         assert making.state_of(inputs) == failed
         assert making.state_of(inputs) == failed  # not begun anew by looking
         assert making.again(inputs) == making.Making(0.0)
+        self.finished()
+
+    def test_signatures_are_on_no_command_line(
+        self, inputs: SceneInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The app's own command, from a server that answers nobody without a signature."""
+        monkeypatch.setenv("LANDSLIDE_PRIVATE_ADDRESSES", "1")
+        write_tiny_scene(tmp_path / "served", 128)
+        begun, real = [], subprocess.Popen
+
+        def popen(words: list[str], **more: object) -> subprocess.Popen[bytes]:
+            begun.append((words, more.get("env")))
+            return real(words, **more)  # type: ignore[call-overload]
+
+        monkeypatch.setattr(making.subprocess, "Popen", popen)
+        with running(Files(tmp_path / "served", signature="SECRET")) as server:
+            signed = SceneInputs(s2=(f"{server.address}/s2.tif?sig=SECRET",))
+            assert making.state_of(signed) == making.Making(0.0)
+            self.finished()
+            found = making.state_of(signed)
+        ((words, environment),) = begun
+        assert "SECRET" not in " ".join(words)
+        assert environment is None
+        assert isinstance(found, making.Ready), found
+        assert looks.facts(found.path).available == OPTICAL
+        kept = {path.suffix: path for path in making.folder().iterdir()}
+        assert set(kept) == {".tif", ".log", ".lock"}
+        assert "SECRET" not in kept[".log"].read_text()
+
+    def test_a_long_scene_is_not_waited_for(
+        self, inputs: SceneInputs, runs: Callable[[str], None]
+    ) -> None:
+        """More than a pipe holds, to a process that does not read it."""
+        runs("import time; time.sleep(30)")
+        many = replace(inputs, s2=tuple(f"https://host/{i}.tif?sig={'x' * 999}" for i in range(99)))
+        try:
+            assert making.state_of(many) == making.Making(0.0)
+        finally:
+            for process in making._making.values():
+                process.kill()
         self.finished()
 
     def test_another_servers_process(self, inputs: SceneInputs) -> None:

@@ -16,9 +16,9 @@ from browsing import CHROMIUM, MISSING, WAIT, Server
 from playwright.sync_api import Browser, Frame, Page, expect
 from playwright.sync_api import Error as PlaywrightError
 
-from landslide_core.detect import VERDICTS, Detections, Judgement
 from landslide_core.folder import Run
 from landslide_core.grid import Tiling
+from landslide_core.judgement import VERDICTS, Detections, Judgement
 from landslide_core.outputs import tile_table, write_rasters, write_tiles
 from landslide_core.plan import grid_of
 
@@ -261,6 +261,12 @@ def test_click_double_click_and_area(visit: Callable[[str], Opened], address: st
     found = json.loads(Path(caught.value.path()).read_text())["features"]
     inside = {feature["properties"]["tile_id"] for feature in found}
     assert inside == {6, 7, 8, 11, 12, 13, 16, 17, 18}
+    assert "&area=" in page.url
+    again = visit(page.url)
+    expect(again.page.get_by_text("9 tiles have their middle in it")).to_be_visible()
+    again.frame().get_by_role("button", name="Remove the area of interest").click()
+    expect(again.page.get_by_text("tiles have their middle in it")).to_have_count(0)
+    assert "&area=" not in again.page.url
     page.mouse.dblclick(*opened.at(tile(11)))
     expect(page.get_by_label("Tile", exact=True)).to_have_value("11")
     assert "#" not in page.url

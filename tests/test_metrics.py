@@ -5,16 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from landslide_core.training.intervals import fold_spread, paired_difference, wilson
 from landslide_core.training.metrics import (
     confusion,
     expected_calibration_error,
-    fold_spread,
-    paired_difference,
     reliability,
     risk_coverage,
     risk_coverage_area,
     verdict_table,
-    wilson,
 )
 
 

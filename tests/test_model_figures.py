@@ -7,15 +7,8 @@ import pytest
 from test_card import bare_card, full_card
 
 from landslide_core.training.curves import threshold_counts
-from pages.parts import (
-    model_figures,
-    model_probability,
-    model_tables,
-    model_thresholds,
-    model_words,
-    model_worth,
-    theme,
-)
+from pages.parts import theme
+from pages.parts.model import curves, phrases, plots, reliability, tables, worth
 
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["light", "dark"])
@@ -57,7 +50,7 @@ def rows(**other: object) -> dict:
 
 class TestThresholds:
     def test_precision_over_recall(self):
-        figure = model_thresholds.precision_recall(rows())
+        figure = curves.precision_recall(rows())
         whole = trace(figure, "All rows")
         assert list(whole.x)[:4] == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1])
         assert list(whole.y)[:4] == pytest.approx([1, 1, 2 / 3, 3 / 4])
@@ -66,7 +59,7 @@ class TestThresholds:
         assert list(trace(figure, "Guessing").y) == [0.3, 0.3]
 
     def test_the_working_points(self):
-        figure = model_thresholds.precision_recall(rows())
+        figure = curves.precision_recall(rows())
         for name, recall, precision in (
             ("Yes/no answer", 2 / 3, 2 / 3),
             ("Verdict landslide", 2 / 3, 1.0),
@@ -74,11 +67,11 @@ class TestThresholds:
         ):
             point = trace(figure, name)
             assert (*point.x, *point.y) == pytest.approx((recall, precision)), name
-        point = trace(model_thresholds.roc(rows()), "Landslide or uncertain")
+        point = trace(curves.roc(rows()), "Landslide or uncertain")
         assert (*point.x, *point.y) == pytest.approx((1 / 7, 1.0))
 
     def test_the_filters_own_place(self):
-        figure = model_thresholds.trade_off(rows())
+        figure = curves.trade_off(rows())
         assert (*trace(figure, "As fitted").x, *trace(figure, "As fitted").y) == (0.6, 1.0)
         curve = trace(figure, "Any threshold")
         assert list(curve.x)[:4] == pytest.approx([0.9, 0.8, 0.7, 0.6])
@@ -86,25 +79,25 @@ class TestThresholds:
     def test_a_card_without_verdicts_has_no_marks_of_them(self):
         found = rows()
         del found["verdicts"], found["confusion"]
-        names = {found.name for found in model_thresholds.roc(found).data}
+        names = {found.name for found in curves.roc(found).data}
         assert names == {"Each fold", "All rows", "Guessing"}
 
 
 class TestAnswers:
     def test_the_matrix_names_counts_and_shares_of_the_row(self):
-        figure = model_figures.confusion([[6, 1], [1, 2]])
+        figure = plots.confusion([[6, 1], [1, 2]])
         (heat,) = figure.data
         assert [list(row) for row in heat.customdata] == [[2, 1], [1, 6]]
         assert heat.z[0] == pytest.approx([2 / 3, 1 / 3])
         assert [note.text for note in figure.layout.annotations][3] == "<b>6</b><br>85.7 %"
 
     def test_verdicts_without_a_tile_are_left_out(self):
-        (heat,) = model_figures.verdicts(rows()["verdicts"]).data
+        (heat,) = plots.verdicts(rows()["verdicts"]).data
         assert list(heat.x) == ["Landslide", "Uncertain", "Filtered out"]
         assert [list(row) for row in heat.customdata] == [[2, 1, 0], [0, 1, 6]]
 
     def test_letters_stand_out_from_their_cell(self, dark: bool):
-        notes = model_figures.confusion([[100, 0], [50, 50]]).layout.annotations
+        notes = plots.confusion([[100, 0], [50, 50]]).layout.annotations
         full = next(note for note in notes if ">100<" in note.text)
         empty = next(note for note in notes if ">0<" in note.text)
         assert full.font.color == ("#17242e" if dark else "#ffffff")
@@ -113,20 +106,20 @@ class TestAnswers:
 
 def test_folds_are_dots_with_their_mean():
     folds = [{"f1": 0.8, "auc": 0.9}, {"f1": 0.9, "auc": math.nan}]
-    figure = model_figures.folds(folds)
+    figure = plots.folds(folds)
     assert list(trace(figure, "One fold").x) == [0.8, 0.9, 0.9]
     assert list(trace(figure, "Mean ± standard deviation").x) == pytest.approx([0.85, 0.9])
 
 
 def test_boosting_is_taken_off_fold_by_fold():
-    figure = model_worth.differences([{"f1": 0.9}, {"f1": 0.7}], [{"f1": 0.8}, {"f1": 0.8}])
+    figure = worth.differences([{"f1": 0.9}, {"f1": 0.7}], [{"f1": 0.8}, {"f1": 0.8}])
     assert list(trace(figure, "One fold").x) == pytest.approx([0.1, -0.1])
     assert list(trace(figure, "Mean ± standard deviation").x) == pytest.approx([0.0])
 
 
 def test_combinations_are_ordered_and_named_for_people():
     parts = {"visible": {"f1": 0.5, "auc": 0.7}, "visible+nir": {"f1": 0.6, "auc": 0.8}}
-    figure = model_worth.combinations(parts, {"f1": 0.55, "auc": 0.75})
+    figure = worth.combinations(parts, {"f1": 0.55, "auc": 0.75})
     assert list(trace(figure, "F1").y) == [
         "Optical without NIR", "Everything, boosting alone", "Optical",
     ]  # fmt: skip
@@ -137,12 +130,12 @@ def test_every_figure_of_a_whole_card_can_be_drawn():
     card = full_card()
     found = card["out_of_fold"]
     figures = [
-        model_figures.folds(found["folds"]),
-        model_probability.reliability(found["reliability"]),
-        model_probability.risk_coverage(found["risk_coverage"]),
-        model_worth.combinations(found["combinations"], found["boosting"]["pooled"]),
-        model_worth.training(card["curves"]),
-        model_worth.energy(model_words.everyday(card["energy"])),
+        plots.folds(found["folds"]),
+        reliability.reliability(found["reliability"]),
+        reliability.risk_coverage(found["risk_coverage"]),
+        worth.combinations(found["combinations"], found["boosting"]["pooled"]),
+        worth.training(card["curves"]),
+        worth.energy(phrases.everyday(card["energy"])),
     ]
     for figure in figures:
         assert figure.to_json()
@@ -158,40 +151,40 @@ def test_every_figure_of_a_whole_card_can_be_drawn():
 
 class TestWords:
     def test_the_limits_come_first_where_pixels_are_invented(self):
-        said = model_words.limits(full_card())
+        said = phrases.limits(full_card())
         assert said.startswith("**Nobody knows how well it does on real scenes.**")
         assert "5,717" in said
         assert "80 tiles of real optical pixels" in said
-        assert "Nobody knows" not in model_words.limits(bare_card())
+        assert "Nobody knows" not in phrases.limits(bare_card())
 
     def test_what_is_promised_stands_beside_what_was_measured(self):
         card = full_card()
         card["out_of_fold"]["verdicts"] |= {"missed": 0.034, "false_alarm": 0.015}
-        said = model_words.strengths(card)
+        said = phrases.strengths(card)
         assert "at most 2 % of landslide tiles" in said
         assert said.endswith("measured 3.4 % and 1.5 %.")
-        assert "Promised" not in model_words.strengths(bare_card())
+        assert "Promised" not in phrases.strengths(bare_card())
 
     def test_energy(self):
-        said = model_words.energy(full_card()["energy"])
+        said = phrases.energy(full_card()["energy"])
         assert said.startswith("0.314 kWh in 2.5 hours of two cores, or 105 g CO₂ equivalent")
         assert "0.334 kg a kWh (Norway)" in said
 
 
 class TestTables:
     def test_folds_then_their_mean_then_all_rows(self):
-        table = model_tables.folds(full_card()["out_of_fold"])
+        table = tables.folds(full_card()["out_of_fold"])
         assert table["Fold"].tolist() == ["1", "2", "3", "mean", "deviation", "all rows"]
         assert table["f1"][3] == pytest.approx(table["f1"][:3].mean())
         assert table["f1"][4] == pytest.approx(table["f1"][:3].std())
 
     def test_error_rates_have_intervals(self):
-        table = model_tables.errors(rows()["verdicts"], 0.02)
+        table = tables.errors(rows()["verdicts"], 0.02)
         assert table["95 % interval"][0] == "0.0 % – 56.1 %"  # Wilson, 0 of 3
         assert table["Aimed at"].tolist() == ["at most 2.0 %", "at most 2.0 %", "–"]
 
     def test_models_side_by_side(self):
-        table = model_tables.models({"a": full_card(), "b": {"name": "b"}})
+        table = tables.models({"a": full_card(), "b": {"name": "b"}})
         assert table["Model"].tolist() == ["a", "b"]
         assert table["kwh"][0] == 0.314
         assert math.isnan(table["f1"][1])

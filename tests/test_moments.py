@@ -8,7 +8,8 @@ from scipy import stats
 
 from landslide_core.bands import ADDED, BANDS, CHANNELS, OPTICAL
 from landslide_core.combinations import blank_inputs
-from landslide_core.ensemble import VIEWS, view
+from landslide_core.ensemble import view
+from landslide_core.judgement import VIEWS
 from landslide_core.moments import COUNT, LAYERS, MOMENTS, moments
 from landslide_core.voices import Spread
 

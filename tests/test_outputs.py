@@ -11,11 +11,10 @@ from affine import Affine
 from conftest import ORIGIN, SIZE, UTM
 from rio_cogeo.cogeo import cog_validate
 
-from landslide_core.detect import VERDICTS, Judgement, heat_codes
 from landslide_core.drift import BINS
 from landslide_core.explain import explain_tile
 from landslide_core.grid import Tiling
-from landslide_core.network import HEAT
+from landslide_core.judgement import HEAT, VERDICTS, Judgement, heat_codes
 from landslide_core.outputs import VERDICT_NO_DATA, localisation, write_predictions
 
 RASTERS = ("probability", "spread", "verdict")

@@ -13,21 +13,23 @@ from paging import get, open_page, quiet, some_tile, texts
 from landslide_core.bundle import load_bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMPLETE
-from landslide_core.detect import read_tiles
 from landslide_core.ensemble import cast_votes, heat_map
 from landslide_core.errors import RunDamaged
-from landslide_core.explain import ErrorRates, TileExplanation, Weighing, explain_tile
+from landslide_core.explain import explain_tile
+from landslide_core.explanation import ErrorRates, TileExplanation, Weighing
 from landslide_core.features import LAYERS, STATISTICS, filter_feature_names
 from landslide_core.folder import Run, open_run
 from landslide_core.grid import Tiling
+from landslide_core.judgement import ORDER
 from landslide_core.learnt import Learnt
 from landslide_core.neighbours import Neighbour, Neighbourhood, neighbourhood
 from landslide_core.preprocess import model_input
 from landslide_core.readers.inputs import open_scene
-from landslide_core.rounds import ORDER
-from pages.parts import neighbours, reasons, wording
-from pages.parts.filter_chart import filter_chart
-from pages.parts.waterfall import waterfall
+from landslide_core.tiles import read_tiles
+from pages.parts import wording
+from pages.parts.why import neighbours, reasons
+from pages.parts.why.filter_chart import filter_chart
+from pages.parts.why.waterfall import waterfall
 
 PASSES = ("Ascending minus descending, VV after: standard deviation", "−0.5 dB")
 FIT = Calibration(0.5, 0.25, -1.0, threshold=0.43, lower=0.06, upper=0.61)

@@ -24,10 +24,10 @@ from paging import (
 from streamlit.testing.v1 import AppTest
 from streamlit_folium import generate_leaflet_string as folium_script
 
-from landslide_core.detect import VERDICTS
 from landslide_core.folder import Run, open_run
 from landslide_core.jobs import Queue
-from pages.parts import features, map
+from landslide_core.judgement import VERDICTS
+from pages.parts.maps import features, map
 
 
 class TestDetection:

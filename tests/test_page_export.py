@@ -12,7 +12,7 @@ from paging import button, get, open_page, quiet, texts
 
 from landslide_core.folder import open_run
 from landslide_core.review.review import Review
-from pages.parts import handover
+from pages.parts.run import handover
 
 GEO = ("gpkg", "parquet", "geojson")
 

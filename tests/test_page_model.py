@@ -10,9 +10,9 @@ import pytest
 from paging import open_page, quiet, texts
 from test_card import bare_card, full_card
 
-from landslide_core.bundle import CARD_TEXT
+from landslide_core.manifest import CARD_TEXT
 from landslide_core.training.card import card_text
-from pages.parts.model_sections import SECTIONS
+from pages.parts.model.sections import SECTIONS
 
 TEXT = "Data and limits"
 

@@ -15,9 +15,10 @@ from streamlit.testing.v1 import AppTest
 from landslide_core.folder import Run, open_run
 from landslide_core.review.journal import JOURNAL, Event
 from landslide_core.review.review import Review
-from pages.parts import cached, review_actions, review_order, review_outline, review_picture
-from pages.parts.review_history import sentence
-from pages.parts.review_summary import Figures
+from pages.parts import cached
+from pages.parts.review import actions, ordering, outline, picture
+from pages.parts.review.history import sentence
+from pages.parts.review.summary import Figures
 
 VERDICTS = ("landslide", "stable", "filtered_out", "uncertain", "landslide", "no_data")
 
@@ -76,7 +77,7 @@ class TestPage:
 
     def test_an_answer_is_kept_and_the_next_tile_shown(self, with_run: Path) -> None:
         run = open_run(with_run / "tiny")
-        order = review_order.stable_order(run, Review.of(run).state())
+        order = ordering.stable_order(run, Review.of(run).state())
         page = begun()
         assert shown(page) == order[0]
         assert f"**0 of {len(order)}** looked at" in page.get("progress")[0].proto.text
@@ -89,6 +90,14 @@ class TestPage:
         assert list(state["label"][order[:3]]) == ["landslide", "stable", None]
         assert state["reviewer"][order[0]] == "Ana"
         assert f"**2 of {len(order)}** looked at" in page.get("progress")[0].proto.text
+
+    def test_a_button_left_over_from_the_tile_before_keeps_nothing(self, with_run: Path) -> None:
+        page = begun()
+        left = shown(page)
+        page.session_state["tile"] = left + 1  # as after an undo, before the page is drawn anew
+        press(page, "landslide")
+        assert f"Nothing was kept of tile {left}" in page.error[0].value
+        assert reviewed(with_run).events == ()
 
     def test_staying_undo_and_redo(self, with_run: Path) -> None:
         page = begun()
@@ -234,13 +243,12 @@ class TestTakingAway:
 class TestOrder:
     def test_filters(self) -> None:
         said = state_of("stable", None, "landslide", "landslide", None, None)
-        labels = review_order.labels_of(
+        labels = ordering.labels_of(
             [event(0, "Ana", "landslide"), event(0, "Ben", "stable"), event(2, "Ana", "landslide")]
         )
         order = [3, 4, 0, 1, 2]
         listed = {
-            name: review_order.filtered(order, said, labels, name, "Ana")
-            for name in review_order.FILTERS
+            name: ordering.filtered(order, said, labels, name, "Ana") for name in ordering.FILTERS
         }
         assert listed == {
             "all": order,
@@ -255,29 +263,29 @@ class TestOrder:
 
     def test_next_and_previous_keep_their_place_in_the_queue(self) -> None:
         order, said = [3, 4, 0, 1, 2], state_of("stable", None, None, None, None, None)
-        assert review_order.following(order, [4, 0, 1], 0) == 1
-        assert review_order.following(order, [4, 1], 0) == 1  # which is no longer listed
-        assert review_order.preceding(order, [4, 1], 0) == 4
-        assert review_order.following(order, [4, 1], 1) is None
-        assert review_order.preceding(order, [4, 1], 4) is None
-        assert review_order.next_waiting(order, order, said, 4) == 1  # 0 has a label
-        assert review_order.next_waiting(order, order, said, 2) == 3  # round the end
-        assert review_order.next_waiting(order, [0], said, 2) is None
+        assert ordering.following(order, [4, 0, 1], 0) == 1
+        assert ordering.following(order, [4, 1], 0) == 1  # which is no longer listed
+        assert ordering.preceding(order, [4, 1], 0) == 4
+        assert ordering.following(order, [4, 1], 1) is None
+        assert ordering.preceding(order, [4, 1], 4) is None
+        assert ordering.next_waiting(order, order, said, 4) == 1  # 0 has a label
+        assert ordering.next_waiting(order, order, said, 2) == 3  # round the end
+        assert ordering.next_waiting(order, [0], said, 2) is None
 
     def test_tile_0_is_a_tile(self) -> None:
         said = state_of(*[None] * 6)
-        assert review_order.next_waiting([1, 0, 3], [1, 0, 3], said, 1) == 0
+        assert ordering.next_waiting([1, 0, 3], [1, 0, 3], said, 1) == 0
 
     def test_what_was_taken_back_is_no_disagreement(self) -> None:
         said = [event(1, "Ana", "stable"), event(1, "Ben", "landslide")]
-        assert review_order.disagreed(review_order.labels_of(said)) == {1}
+        assert ordering.disagreed(ordering.labels_of(said)) == {1}
         said.append(event(1, "Ben", said[1].id, "undo"))
-        assert review_order.disagreed(review_order.labels_of(said)) == set()
+        assert ordering.disagreed(ordering.labels_of(said)) == set()
 
 
 class TestOutline:
     def test_pixels_and_degrees_are_each_other_s_inverse(self, made: Run) -> None:
-        frame = review_outline.Frame.of(made, 7)
+        frame = outline.Frame.of(made, 7)
         tile = made.tiles.set_index("tile_id").geometry[7]
         corners = shapely.get_coordinates(frame.to_pixels(tile))
         assert {tuple(corner) for corner in corners.round(2)} >= {
@@ -290,17 +298,17 @@ class TestOutline:
 
     def test_overlapping_parts_count_once(self, made: Run) -> None:
         both = shapely.MultiPolygon([box(60, 64, 70, 74), box(65, 64, 75, 74)])
-        assert review_outline.Frame.of(made, 7).area(both) == pytest.approx(15_000)
-        assert review_outline.outside(both) == pytest.approx(4 / 15)
+        assert outline.Frame.of(made, 7).area(both) == pytest.approx(15_000)
+        assert outline.outside(both) == pytest.approx(4 / 15)
 
     def test_what_the_browser_says_is_checked(self) -> None:
         square = [[[0, 0], [4, 0], [4, 4], [0, 4]], [[1, 1], [2, 1], [2, 2]]]
-        drawn = review_outline.drawn_from([square])
+        drawn = outline.drawn_from([square])
         assert drawn is not None
         assert drawn.area == 15.5
-        assert review_outline.rings_of(drawn) == [square]
+        assert outline.rings_of(drawn) == [square]
         for nothing in ([], [[[[0, 0], [1, 1]]]], [[]], "?", [[["a", "b", "c"]]], None):
-            assert review_outline.drawn_from(nothing) is None
+            assert outline.drawn_from(nothing) is None
 
     def test_keeping_and_removing(self, with_run: Path) -> None:
         review = reviewed(with_run)
@@ -309,7 +317,7 @@ class TestOutline:
         half = box(west, south, (west + east) / 2, north)
         review.outline(7, "Ben", mapping(half))
         page = begun(7)
-        area = review_outline.Frame.of(review.run, 7)
+        area = outline.Frame.of(review.run, 7)
         told = area.area(area.to_pixels(half))
         assert told == pytest.approx(640 * 640 / 2, rel=0.05)
         assert f"**Outline:** {told:,.0f} m²" in texts(page)
@@ -324,11 +332,11 @@ def test_ground_around_a_tile_ends_where_the_scene_does(made: Run) -> None:
     assert np.isnan(pixels[:, :64]).all()
     assert np.isnan(pixels[:, :, :64]).all()
     assert np.isfinite(pixels[0, 64:, 64:]).any()
-    shown_there = review_picture.pictures(pixels)
+    shown_there = picture.pictures(pixels)
     assert "Descending change VH" in shown_there
     assert len(shown_there) == 10
     pixels[4:] = np.nan
-    assert list(review_picture.pictures(pixels)) == ["True colour", "False colour"]
+    assert list(picture.pictures(pixels)) == ["True colour", "False colour"]
 
 
 def test_history_in_words() -> None:
@@ -339,5 +347,5 @@ def test_history_in_words() -> None:
 
 
 def test_every_answer_has_its_key() -> None:
-    assert set(review_actions.KEYS) >= {"a", "r", "1", "2", "3", "c", "u", "n", "p", "o"}
-    assert review_actions.KEYS["r"] == '[class*="st-key-review-reject-"] button'
+    assert set(actions.KEYS) >= {"a", "r", "1", "2", "3", "c", "u", "n", "p", "o"}
+    assert actions.KEYS["r"] == '[class*="st-key-review-reject-"] button'

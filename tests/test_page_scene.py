@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from landslide_core.folder import Run
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.roles import LEFT_OUT
-from pages.parts import roles_table, sources
+from pages.parts.scene import roles_table, sources
 
 
 def source(page: AppTest, name: str) -> AppTest:

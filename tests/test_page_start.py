@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from landslide_core.folder import Run, open_run
 from landslide_core.plan import RunOptions
 from landslide_core.review.review import Review
-from pages.parts import jobs, latest
+from pages.parts.run import jobs, latest
 
 
 @pytest.fixture

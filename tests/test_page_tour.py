@@ -20,8 +20,10 @@ from landslide_core.folder import Run, open_run
 from landslide_core.grid import Window
 from landslide_core.readers.inputs import open_scene
 from landslide_core.training.score import score_run
-from pages.parts import jobs, state, tour_facts, tour_pictures, tour_run, tour_words
-from pages.parts.tour_verdicts import members_for
+from pages.parts import state
+from pages.parts.run import jobs
+from pages.parts.tour import drawings, facts, making, telling
+from pages.parts.tour.verdicts import members_for
 
 
 @pytest.fixture
@@ -34,10 +36,10 @@ def sample(made: Run, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture(scope="module")
-def story(made: Run) -> tour_facts.Story:
+def story(made: Run) -> facts.Story:
     small = render.overview(open_scene(made.inputs()))
     outlines = geopandas.read_file(made.folder.parents[1] / "scene" / "truth.geojson").geometry
-    return tour_facts.tell(made, outlines, small, "once")
+    return facts.tell(made, outlines, small, "once")
 
 
 def metrics(page: AppTest) -> dict[str, str]:
@@ -51,7 +53,7 @@ class TestWithoutARun:
         page = quiet(button(page, "Run the sample now").click().run())
         [job] = jobs.queue_of(home).jobs()
         assert (job.out, job.options.bundle.name) == (home / "sample", "default")
-        assert job.inputs == tour_run.inputs()
+        assert job.inputs == making.inputs()
         assert workers
         assert ["Run sample" in bar for bar in bars(page)] == [True]
         assert "begins by itself" in texts(page)
@@ -92,21 +94,21 @@ class TestWithoutARun:
 
 class TestWhichRun:
     def test_a_copy_of_the_files_is_the_sample_too(self, with_run: Path, sample: Path) -> None:
-        run, _ = tour_run.newest()
+        run, _ = making.newest()
         assert run is not None
         assert run.folder.name == "tiny"
 
     def test_other_files_are_not(self, with_run: Path, sample: Path) -> None:
         with (sample / "s1_asc_pre.tif").open("ab") as file:
             file.write(b"\0")
-        assert tour_run.newest() == (None, [])
+        assert making.newest() == (None, [])
 
     def test_the_newest_that_is_whole_is_taken(self, with_run: Path) -> None:
         shutil.copytree(with_run / "tiny", with_run / "newer")
         (with_run / "newer" / "tiles.parquet").write_bytes(b"PAR1")
         record = with_run / "newer" / "run.json"
         record.write_text(record.read_text())  # now
-        run, trouble = tour_run.newest()
+        run, trouble = making.newest()
         assert run is not None
         assert (run.folder.name, trouble) == ("tiny", [])
 
@@ -182,13 +184,13 @@ class TestSteps:
 
 class TestWhatIsChosen:
     def test_scars_found_are_as_many_as_the_score_counts(
-        self, made: Run, story: tour_facts.Story
+        self, made: Run, story: facts.Story
     ) -> None:
         score = score_run(made, made.folder.parents[1] / "scene" / "truth.geojson")
         assert sum(scar.found for scar in story.scars) == score["scars_found"]
         assert len(story.scars) == score["scars"]
 
-    def test_the_tile_of_a_scar_holds_most_of_it(self, made: Run, story: tour_facts.Story) -> None:
+    def test_the_tile_of_a_scar_holds_most_of_it(self, made: Run, story: facts.Story) -> None:
         for scar in story.scars:
             shares = {
                 int(tile): scar.shape.intersection(box(made, int(tile))).area
@@ -198,7 +200,7 @@ class TestWhatIsChosen:
                 assert shares[scar.tile] == pytest.approx(max(shares.values()), rel=0.01)
 
     def test_the_clear_scar_is_in_the_picture_and_the_quiet_place_has_none(
-        self, story: tour_facts.Story
+        self, story: facts.Story
     ) -> None:
         assert square(story.place).contains(story.clear.shape.centroid)
         nearer = [scar for scar in story.scars if scar.shape.intersects(square(story.quiet))]
@@ -219,14 +221,14 @@ class TestWhatIsChosen:
             [shapely.transform(p, lambda xy: on_ground(made, xy)) for p in places],
             crs=made.grid().crs,
         )
-        told = tour_facts.tell(made, ground, small, "once")
+        told = facts.tell(made, ground, small, "once")
         assert told.clear.shape.centroid.x == pytest.approx(210)
         assert told.place == Window(167, 162, 96, 96)
         assert told.clear.area == pytest.approx(60_000)
 
     def test_a_place_is_moved_onto_the_picture(self) -> None:
-        assert tour_facts.around(shapely.Point(3, 500), (320, 300)) == Window(224, 0, 96, 96)
-        assert tour_facts.around(shapely.Point(20, 20), (40, 400)) == Window(0, 0, 40, 96)
+        assert facts.around(shapely.Point(3, 500), (320, 300)) == Window(224, 0, 96, 96)
+        assert facts.around(shapely.Point(20, 20), (40, 400)) == Window(0, 0, 40, 96)
 
     def test_members_say_yes_from_their_threshold_on(self, made: Run) -> None:
         tile = int(made.tiles["tile_id"][made.tiles["votes_cast"] > 0].iloc[0])
@@ -237,21 +239,19 @@ class TestWhatIsChosen:
 class TestPictures:
     def test_dropped_ground_is_dark_and_grey(self) -> None:
         picture = np.full((8, 8, 4), (40, 120, 200, 255), np.uint8)
-        dim = tour_pictures.dimmed(picture, [Window(0, 0, 4, 8)])
+        dim = drawings.dimmed(picture, [Window(0, 0, 4, 8)])
         assert (dim[:4] == picture[:4]).all()
         assert (dim[4:] == (30, 30, 30, 255)).all()
 
     def test_levels_are_averaged_in_power(self) -> None:
         level = np.full((3, 3), -np.inf, np.float32)
         level[1, 1] = 10 * np.log10(9)
-        assert tour_pictures.averaged(level)[1, 1] == pytest.approx(0, abs=1e-5)
+        assert drawings.averaged(level)[1, 1] == pytest.approx(0, abs=1e-5)
 
     def test_an_outline_lies_where_its_pixels_are(self) -> None:
         grey = np.full((20, 20, 4), (128, 128, 128, 255), np.uint8)
         shape = shapely.box(110, 205, 115, 210)
-        drawn = tour_pictures.drawn(
-            grey, [(shape, tour_pictures.WHITE, 3)], Window(200, 100, 20, 20), 200
-        )
+        drawn = drawings.drawn(grey, [(shape, drawings.WHITE, 3)], Window(200, 100, 20, 20), 200)
         shown = np.asarray(Image.open(io.BytesIO(drawn)).convert("L"))
         assert shown.shape == (200, 200)
         assert shown[100, 100:150].mean() > 220  # the lower edge: y 210 − 200, ten times as large
@@ -270,11 +270,11 @@ class TestWords:
         ],
     )
     def test_features_read_plainly(self, name: str, said: str) -> None:
-        assert tour_words.feature(name) == said
+        assert telling.feature(name) == said
 
     def test_every_feature_has_words(self) -> None:
         for name in filter_feature_names():
-            words = tour_words.feature(name)
+            words = telling.feature(name)
             assert "_" not in words
             assert words[0].isupper()
 
@@ -293,7 +293,7 @@ def on_ground(run: Run, xy: np.ndarray) -> np.ndarray:
 
 
 def test_every_role_of_the_sample_is_read(home: Path) -> None:
-    given = tour_run.inputs()
+    given = making.inputs()
     assert all(len(given.given(role)) == 1 for role in RADAR_ROLES)
     assert [Path(str(p)).name for p in given.s2] == ["s2.tif", "scl.tif"]
     assert set(open_scene(given).available) == set(BAND_NAMES)

@@ -20,7 +20,8 @@ from landslide_core.errors import UnreadableRaster
 from landslide_core.layers import LAYERS, of_scene
 from landslide_core.readers.given import SceneInputs
 from landslide_core.scene import Decision, Scene
-from pages.parts import cached, cached_looks, compare, gallery, stretch
+from pages.parts import cached
+from pages.parts.look import cached_looks, compare, gallery, stretch
 
 PICTURES = "image"  # as AppTest names them
 PASS = ("pre", "post", "change-vv", "change-vh")
@@ -139,7 +140,8 @@ def page_of(inputs: SceneInputs) -> AppTest:
     def script() -> None:
         import streamlit as st
 
-        from pages.parts import cached, previews
+        from pages.parts import cached
+        from pages.parts.look import previews
 
         inputs = st.session_state["inputs"]
         previews.panel(inputs, cached.scene(inputs), "test")

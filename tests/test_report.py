@@ -4,26 +4,30 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from PIL import Image
+from PIL import Image, ImageFont
 from pypdf import PdfReader
 
 from landslide_core import cli_deliver  # noqa: F401  its commands join in
 from landslide_core.bands import BAND_NAMES, OPTICAL
 from landslide_core.bundle import load_bundle
-from landslide_core.detect import VERDICTS
 from landslide_core.errors import CannotWrite
 from landslide_core.folder import Run
+from landslide_core.judgement import VERDICTS
+from landslide_core.outputs import VERDICT_WORDS
 from landslide_core.plan import DEFAULT_BUNDLE
 from landslide_core.report.card import quality_of
-from landslide_core.report.figures import MAP, figures_of
+from landslide_core.report.figures import MAP, figures_of, font_file
 from landslide_core.report.findings import areas
 from landslide_core.report.html import html_of
+from landslide_core.report.pdf import pdf_of
 from landslide_core.report.text import SIMULATED, TOP, report_of
 from landslide_core.report.write import write_reports
 
@@ -53,7 +57,7 @@ class Page(HTMLParser):
     @property
     def text(self):
         """All words on one line."""
-        return " ".join(" ".join(self.words).split())
+        return one_line(" ".join(self.words))
 
 
 def changed(run, **parts):
@@ -61,6 +65,16 @@ def changed(run, **parts):
     made = Run(run.folder, {**run.meta, **parts})
     made.__dict__["tiles"] = run.tiles
     return made
+
+
+def one_line(text):
+    """A text without line breaks and no-break spaces."""
+    return " ".join(text.split())
+
+
+def pdf_pages(content):
+    """The words on every page of a PDF."""
+    return [one_line(page.extract_text()) for page in PdfReader(io.BytesIO(content)).pages]
 
 
 def page_of(run):
@@ -98,10 +112,10 @@ def test_the_html_says_what_the_run_says(written, run):
     alarms = int(run.tiles["alarm"].sum())
     assert f"{alarms} of {len(run.tiles) - run.meta['counts']['no_data']} tiles" in text
     for name in VERDICTS:
-        assert f"{name} {run.meta['counts'][name]} " in text
+        assert f"{VERDICT_WORDS[name]} {run.meta['counts'][name]} " in text
     best = run.tiles[run.tiles["alarm"]].sort_values("probability").iloc[-1]
     assert f"1. Tile {best['tile_id']}" in text
-    assert f"probability {best['probability']:.0%}" in text
+    assert f"Probability {100 * best['probability']:.0f} %" in text
     assert run.meta["bundle"]["sha256"] in text
     assert run.meta["versions"]["torch"] in text
     assert "not confirmed" in text
@@ -112,15 +126,93 @@ def test_the_html_says_what_the_run_says(written, run):
 
 def test_the_pdf_says_the_same(written, run):
     reader = PdfReader(written[1])
-    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    text = " ".join(pdf_pages(written[1].read_bytes()))
     report = report_of(run)
-    assert report.headline in text
-    assert all(line in text for line in report.sure)
+    assert one_line(report.headline) in text
+    assert all(one_line(line) in text for line in report.sure)
     assert all(tile.where in text for tile in report.top)
     assert run.meta["bundle"]["sha256"] in text
     assert 1 < len(reader.pages) <= 4
     assert len(reader.pages[0].images) >= 1
     assert reader.metadata.title == report.title
+
+
+def test_both_speak_the_apps_words(written):
+    """No code of a verdict, and a figure and its per cent sign apart but on one line."""
+    page = written[0].read_text(encoding="utf-8").partition("<body>")[2]
+    for text in (Page(page).text, " ".join(pdf_pages(written[1].read_bytes()))):
+        assert not re.search(r"filtered_out|no_data", text)
+        assert re.search(r"\d %", text)
+        assert not re.search(r"\d%", text)
+        assert "Filtered out" in text
+    assert re.findall(r"\d %", page) == []  # no-break spaces alone
+
+
+def test_every_row_of_verdicts_has_its_colour(run):
+    counts = report_of(run).counts
+    assert [row[0] for row in counts.rows] == [*VERDICT_WORDS.values()]
+    text = html_of(report_of(run), figures_of(run, ()))
+    for (words, *_), colour in zip(counts.rows, counts.colours, strict=True):
+        assert f'style="background:{colour}"></span>{words}</td>' in text
+
+
+def longest(run):
+    """The run's report with as much to say of each tile as there can be."""
+    report = report_of(run)
+    facts = (
+        "Probability 95 %, 100 % of votes for it, slope up to 41°, 12 % cloud, confirmed by "
+        "Dr. Annegret-Maria Featherstonehaugh-Cholmondeley, Civil Protection"
+    )
+    wordy = tuple(replace(tile, facts=facts) for tile in report.top)
+    inputs = replace(report.inputs, rows=((*report.inputs.rows[0][:2], "S2" * 60, "0" * 12),))
+    return replace(report, top=wordy, inputs=inputs, title="Landslide report: " + "x" * 200)
+
+
+def test_nothing_runs_off_a_page_or_into_its_neighbour(run):
+    report = longest(run)
+    figures = replace(figures_of(run, report.top), missing="")
+    reader = PdfReader(io.BytesIO(pdf_of(report, figures, datetime(2024, 1, 1, tzinfo=UTC))))
+    inch, margin = 72 / 25.4, 15.0
+    checked = 0
+    for page in reader.pages:
+        seen, ends = [], {}
+        page.extract_text(visitor_text=lambda *said, seen=seen: seen.append(said))
+        for text, _, matrix, font, size in seen:
+            if not text.strip() or font is None:
+                continue
+            name = "DejaVuSans-Bold.ttf" if "Bold" in font["/BaseFont"] else "DejaVuSans.ttf"
+            drawn = ImageFont.truetype(str(font_file(name)), 100)
+            wide = drawn.getlength(text.strip()) * size / 100 / inch
+            left, line = matrix[4] / inch, round(matrix[5])
+            assert left > ends.get(line, 0) - 0.5, text
+            ends[line] = left + wide
+            assert ends[line] < 210 - margin + 0.5, text
+            checked += 1
+    assert checked > 100
+
+
+@pytest.mark.parametrize("lines", [0, 3, 6, 9, 12, 20])
+def test_the_verdicts_stay_in_one_table_below_the_map(run, lines):
+    """However much people said, no page is left almost empty."""
+    report = replace(longest(run), review=("They looked at it, and said what it is.",) * lines)
+    figures = figures_of(run, report.top)
+    pages = pdf_pages(pdf_of(report, figures, datetime(2024, 1, 1, tzinfo=UTC)))
+    (table,) = [page for page in pages if "Verdict Tiles Share" in page]
+    assert all(words in table for words in VERDICT_WORDS.values())
+    assert "Numbers: the tiles to look at first." in table
+    assert all(len(page) > 400 for page in pages[:-1])
+
+
+def test_the_map_says_what_reviewers_changed(run, tmp_path):
+    alarms = run.tiles[run.tiles["alarm"]]
+    rejected = run.tiles.assign(review_label=None, reviewed_by=None, reviewed_at=None)
+    rejected.loc[alarms.index[0], ["review_label", "reviewed_by"]] = ["stable", "Ann"]
+    notes = figures_of(run, ()).notes
+    assert not any("reviewers" in line for line in notes)
+    assert not any("Numbers" in line for line in notes)  # none is drawn
+    looked_at = changed(run)
+    looked_at.__dict__["tiles"] = rejected
+    assert any("without alarms they denied" in line for line in figures_of(looked_at, ()).notes)
 
 
 def test_the_same_run_gives_the_same_bytes(written, run, tmp_path):
@@ -162,7 +254,8 @@ def test_a_run_without_alarms_says_so(run, tmp_path):
     calm = changed(run)
     calm.__dict__["tiles"] = run.tiles.assign(alarm=False)
     report = report_of(calm)
-    assert report.headline.startswith("No tile raises a landslide alarm")
+    judged = len(run.tiles) - run.meta["counts"]["no_data"]
+    assert report.headline.startswith(f"None of {judged} tiles raises a landslide alarm, in an")
     assert report.top == ()
     write_reports(calm, (tmp_path / "calm.html", tmp_path / "calm.pdf"))
     assert "Look here first" not in (tmp_path / "calm.html").read_text(encoding="utf-8")
@@ -178,6 +271,7 @@ def test_a_scene_whose_files_are_gone_is_reported_without_pictures(run, tmp_path
     page = Page(html_of(report, figures))
     assert len(page.pictures) == 1
     assert figures.missing in page.text
+    assert "Each picture" not in page.text
     write_reports(gone, (tmp_path / "gone.pdf",))
 
 
@@ -186,7 +280,9 @@ def test_a_scene_unlike_the_training_is_told_at_the_top(run):
     report = report_of(changed(run, drift=drift))
     assert "unlike" in report.sure[0]
     assert not any("can be expected" in line for line in report.sure)
-    assert report.drift.startswith("Beside the model's training, of 2 bands: red unlike.")
+    assert report.drift.startswith(
+        "Of this scene's 2 bands, 1 has values like those the model learnt from; 1 is unlike them."
+    )
 
 
 def test_how_many_alarms_are_right_is_the_sum_of_their_probabilities(run):
@@ -200,11 +296,26 @@ def test_figures_come_from_the_card_of_the_bundle_that_judged():
     card = json.loads((DEFAULT_BUNDLE / "card.json").read_text())
     judged = {"name": "default", "sha256": load_bundle(DEFAULT_BUNDLE).sha256}
     found = quality_of(DEFAULT_BUNDLE, judged)
-    assert f"{card['out_of_fold']['verdicts']['missed']:.1%}" in found.sure[0]
+    said = one_line(found.sure[0])
+    assert "their pixels rebuilt from statistics" in said
+    assert f"missed {100 * card['out_of_fold']['verdicts']['missed']:.1f} % of" in said
+    chips = card["chips_out_of_fold"]
+    real = f"On {chips['scores']['n']} real images without radar it missed"
+    assert f"{real} {100 * chips['verdicts']['missed']:.1f} %." in said
     assert found.rows[0][2] == f"{card['out_of_fold']['pooled']['f1']:.2f}"
     other = quality_of(DEFAULT_BUNDLE, {**judged, "sha256": "0" * 64})
     assert other.rows == ()
     assert "not known" in other.sure[0]
+
+
+def test_only_rebuilt_pixels_are_called_rebuilt(monkeypatch):
+    card = json.loads((DEFAULT_BUNDLE / "card.json").read_text())
+    judged = {"name": "default", "sha256": load_bundle(DEFAULT_BUNDLE).sha256}
+    card["data"]["patches"]["pixels"] = "real"
+    monkeypatch.setattr("landslide_core.report.card.card_of", lambda folder: card)
+    found = quality_of(DEFAULT_BUNDLE, judged)
+    assert found.rows
+    assert "rebuilt" not in str(found)
 
 
 def test_fewer_inputs_are_told_with_what_they_cost():

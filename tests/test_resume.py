@@ -16,7 +16,7 @@ import pytest
 import rasterio
 from conftest import scene_numbers, write_scene_files
 
-from landslide_core import engine, parts, plan, runs
+from landslide_core import pace, parts, plan, runs
 from landslide_core.errors import NoMemory, NoSpace, RunBusy, RunDamaged, RunStopped
 from landslide_core.folder import FILES, PARTS, begun_runs, damages, list_runs, open_run, remove_run
 from landslide_core.grid import Tiling
@@ -37,7 +37,7 @@ def small_parts(monkeypatch):
 
 
 def cut_small(put):
-    for module in (parts, plan, engine):
+    for module in (parts, plan, pace):
         put(module, "WIDTH", PART)
         put(module, "HEIGHT", PART)
 
@@ -244,13 +244,13 @@ def test_a_full_disk_is_one_line_and_resume_ends_the_same(
 
 def test_memory_decides_workers_and_block_height_not_results(inputs, options, expected, tmp_path):
     with pytest.raises(NoMemory, match=r"were allowed; at least .* MB are needed"):
-        engine.Pace.of(1_000_000, 500, 2)
-    small, large = (engine.Pace.of(size, 500, 8) for size in (825_000_000, 40_000_000_000))
+        pace.Pace.of(1_000_000, 500, 2)
+    small, large = (pace.Pace.of(size, 500, 8) for size in (825_000_000, 40_000_000_000))
     assert (small.workers, small.height) != (large.workers, large.height)
-    assert large == engine.Pace(8, PART)
+    assert large == pace.Pace(8, PART)
     assert (
-        engine.Pace.of(1_500_000_000, 500, 99).workers
-        > engine.Pace.of(1_500_000_000, 10_980, 99).workers
+        pace.Pace.of(1_500_000_000, 500, 99).workers
+        > pace.Pace.of(1_500_000_000, 10_980, 99).workers
     )  # a wide scene needs a larger block cache
     made = predict_scene(
         inputs, RunOptions(options.bundle, device="cpu", memory=825_000_000), tmp_path / "run"

@@ -84,10 +84,13 @@ def test_keys_outline_refresh_and_a_killed_server(page: Page, server: Server) ->
     page.goto(f"{server.address}/review?run=tiny&tile={second}")
     expect(page.get_by_role("button", name="Ana")).to_be_visible()  # the browser knows who
     expect(page.get_by_role("button", name="Reject")).to_be_enabled()
+    page.wait_for_function(AT_REST)  # what is not drawn anew yet is not pressed
     page.keyboard.press("r")  # Streamlit would only run the page again
     expect(page.get_by_text(f"Tile {second}: ")).to_be_visible()
+    page.wait_for_function(AT_REST)
     page.keyboard.press("u")
     expect(page.get_by_text(f"Tile {second}: taken back")).to_be_visible()
+    page.wait_for_function(AT_REST)
     page.keyboard.press("1")
     expect(page.get_by_text(f"Tile {second}: landslide, kept")).to_be_visible()
 

@@ -1,5 +1,6 @@
 """Routes beside the pages: pictures and scripts, and what they refuse."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
@@ -10,7 +11,8 @@ from paging import get
 
 from landslide_core import render
 from landslide_core.folder import Run, open_run
-from pages.parts import cached, features
+from pages.parts import cached
+from pages.parts.maps import features
 
 
 class TestRoutes:
@@ -21,6 +23,8 @@ class TestRoutes:
         assert (status, body[:12]) == (200, b"/* @preserve")
         status, body = get(f"{root}/overlay/tiny/true-colour.webp", base)
         assert (status, body[8:12]) == (200, b"WEBP")
+        status, body = get(f"{root}/outlines/countries-50m.json", base)
+        assert (status, json.loads(body)["type"]) == (200, "Topology")
 
     def test_all_backgrounds(self, with_run: Path) -> None:
         whole = open_run(with_run / "tiny")

@@ -13,7 +13,7 @@ from conftest import ORIGIN, SIZE, UTM
 
 from landslide_core import runs
 from landslide_core.bands import RADAR_ROLES
-from landslide_core.detect import VERDICTS
+from landslide_core.devices import resolve_device
 from landslide_core.errors import (
     BundleNotFound,
     LandslideError,
@@ -24,10 +24,10 @@ from landslide_core.errors import (
 )
 from landslide_core.explain import explain_tile
 from landslide_core.folder import OUTPUTS, Run, list_runs, open_run
+from landslide_core.judgement import ORDER, VERDICTS
 from landslide_core.plan import RunOptions
 from landslide_core.readers.given import SceneInputs
-from landslide_core.rounds import ORDER
-from landslide_core.runs import predict_scene, resolve_device, resume_run
+from landslide_core.runs import predict_scene, resume_run
 
 
 @pytest.fixture

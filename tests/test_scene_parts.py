@@ -10,7 +10,7 @@ from landslide_core.combinations import COMPLETE, PARTIAL
 from landslide_core.readers.given import ROLES
 from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import UNKNOWN, Proposal
-from pages.parts import effort, overview, roles_table, sources
+from pages.parts.scene import effort, overview, roles_table, sources
 
 
 class TestTable:

@@ -17,10 +17,10 @@ from conftest import CPU, QUICK_FILTER, balanced, raw_patches
 from typer.testing import CliRunner
 
 from landslide_core.calibration import Calibration
-from landslide_core.cli import app
+from landslide_core.cli import application
 from landslide_core.combinations import COMBINATIONS, COMPLETE
-from landslide_core.detect import Judgement
 from landslide_core.errors import CannotWrite, DatasetError, RunBusy
+from landslide_core.judgement import Judgement
 from landslide_core.network import NetworkOptions
 from landslide_core.preprocess import cloud_by_brightness
 from landslide_core.readers.patches import to_bands
@@ -403,7 +403,7 @@ def test_from_tuning_to_a_card_that_owns_up_to_it(prepared, tmp_path, monkeypatc
     monkeypatch.setattr("landslide_core.cli_training.TrainOptions", partial(replace, TRAIN))
 
     def run(*words):
-        done = CliRunner().invoke(app, [str(word) for word in words])
+        done = CliRunner().invoke(application(), [str(word) for word in words])
         assert done.exit_code == 0, (done.output, done.exception)
         return done
 

@@ -11,10 +11,10 @@ from affine import Affine
 from conftest import ORIGIN, SIZE, UTM, write_raster
 from odc.geo.geobox import GeoBox
 
-from landslide_core.detect import LANDSLIDE, NO_DATA, STABLE, Judgement, enclosing
 from landslide_core.errors import GridMismatch, RunStopped, SceneError
 from landslide_core.folder import FILES
 from landslide_core.grid import Grid, Tiling
+from landslide_core.judgement import LANDSLIDE, NO_DATA, STABLE, Judgement
 from landslide_core.pixels import BandSource
 from landslide_core.plan import RunOptions
 from landslide_core.readers.given import SceneInputs
@@ -22,6 +22,7 @@ from landslide_core.readers.inputs import open_scene
 from landslide_core.runs import predict_scene, resume_run
 from landslide_core.scene import Scene
 from landslide_core.slope import alarms, check_mask, mask_record, masked, slope_degrees, tile_slopes
+from landslide_core.tiles import enclosing
 
 SCENES = Path(__file__).parents[1] / "../shared/data/scenes"
 GRID = Grid(GeoBox(SIZE, ORIGIN, UTM))
@@ -231,7 +232,7 @@ def test_where_the_dem_ends_nothing_is_masked(scene_inputs, options, tmp_path):
 
 def test_a_masked_run_resumes_to_the_same_bytes(with_dem, options, tmp_path, monkeypatch):
     whole = predict_scene(with_dem, options, tmp_path / "whole")
-    for module in ("parts", "plan", "engine"):
+    for module in ("parts", "plan", "pace"):
         monkeypatch.setattr(f"landslide_core.{module}.WIDTH", 128)
         monkeypatch.setattr(f"landslide_core.{module}.HEIGHT", 128)
     out = tmp_path / "run"

@@ -15,7 +15,8 @@ expect.set_options(timeout=WAIT)
 SCRIPT = """
 from pathlib import Path
 from landslide_core.readers.given import SceneInputs
-from pages.parts import cached, previews
+from pages.parts import cached
+from pages.parts.look import previews
 here = Path(__file__).parent / "scene"
 inputs = SceneInputs(s2=(here / "s2.tif", here / "scl.tif"), desc_pre=(here / "s1_desc_pre.tif",))
 previews.panel(inputs, cached.scene(inputs), "test")

@@ -18,8 +18,9 @@ from landslide_core.folder import Run, open_run
 from landslide_core.review.review import Review
 from landslide_core.threshold import called, confusion, judged_probability, limits_of
 from landslide_core.training.score import score_run, tiles_of_truth
-from pages.parts import thresholding, wording
-from pages.parts.thresholding import REVIEWERS, truths
+from pages.parts import wording
+from pages.parts.why import thresholding
+from pages.parts.why.thresholding import REVIEWERS, truths
 
 NAN = float("nan")
 

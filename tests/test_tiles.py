@@ -20,8 +20,8 @@ from landslide_core.bands import BAND_NAMES
 from landslide_core.folder import Run, open_run
 from landslide_core.layers import LAYERS
 from landslide_core.outputs import VERDICT_COLOURS
-from pages.parts import looks as making
-from pages.parts import painting, tiles
+from pages.parts.maps import looks as making
+from pages.parts.maps import painting, tiles
 
 KEY = "a" * 64
 

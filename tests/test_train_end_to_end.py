@@ -14,7 +14,7 @@ from conftest import balanced, raw_patches, table_of
 from typer.testing import CliRunner
 
 from landslide_core.bundle import load_bundle
-from landslide_core.cli import app
+from landslide_core.cli import application
 from landslide_core.training.tuned import digest_of, tuning_rows
 
 ROWS = 48
@@ -60,7 +60,7 @@ def told(*words):
 
 def run(*words):
     """A command in this process, which has imported what it needs: its standard output."""
-    done = CliRunner().invoke(app, [str(word) for word in words])
+    done = CliRunner().invoke(application(), [str(word) for word in words])
     assert done.exit_code == 0, (done.output, done.exception)
     return done.stdout
 

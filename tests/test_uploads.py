@@ -19,16 +19,10 @@ from streamlit.testing.v1 import AppTest
 
 from landslide_core.plan import RunOptions
 from landslide_core.readers.given import SceneInputs
-from pages.parts import (
-    admission,
-    cached_scene,
-    jobs,
-    receiving,
-    state,
-    sweeping,
-    upload_store,
-    uploads,
-)
+from pages.parts import state
+from pages.parts.run import jobs
+from pages.parts.scene import cached_scene
+from pages.parts.upload import admission, receiving, sweeping, upload_store, uploads
 
 TOKEN = "ab" * 16
 HOME = hashlib.sha256(TOKEN.encode()).hexdigest()[:32]  # its folder
@@ -413,7 +407,7 @@ class TestSession:
 def _panel() -> None:
     import streamlit as st
 
-    from pages.parts import uploads
+    from pages.parts.upload import uploads
 
     st.text(", ".join(uploads.panel("uploads")))
 

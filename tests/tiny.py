@@ -7,12 +7,13 @@ import torch
 import xgboost
 
 from landslide_core.bands import BANDS
-from landslide_core.bundle import CARD_TEXT, QUANTILES, Bundle, save_bundle
+from landslide_core.bundle import Bundle, save_bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS
 from landslide_core.ensemble import Member
 from landslide_core.features import filter_features, table_features
 from landslide_core.folder import Run
+from landslide_core.manifest import CARD_TEXT, QUANTILES
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.plan import RunOptions
 from landslide_core.prefilter import Prefilter

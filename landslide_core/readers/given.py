@@ -11,6 +11,15 @@ from landslide_core.errors import SceneError
 from landslide_core.places import Given, is_address, without_query
 
 ROLES: Final = ("s2", *RADAR_ROLES, "dem")
+# In words; of a pass, what was before comes first.
+ROLE_WORDS: Final[dict[str, str]] = {
+    "s2": "Sentinel-2, after",
+    "desc_pre": "Sentinel-1 descending, before",
+    "desc_post": "Sentinel-1 descending, after",
+    "asc_pre": "Sentinel-1 ascending, before",
+    "asc_post": "Sentinel-1 ascending, after",
+    "dem": "Elevation model",
+}
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from landslide_core.bands import OPTICAL, POLARISATIONS, RADAR_ROLES, radar_band
-from landslide_core.bundle import load_bundle
 from landslide_core.combinations import COMPLETE, GROUPS
 from landslide_core.errors import BundleError
+from landslide_core.manifest import card_of, identity_of
+from landslide_core.report.findings import percent
 
 # Of the card's parts: what was judged, and what in it was real.
+_SEEN_ANEW: Final = "Labelled tiles the model had not seen"
+_REBUILT: Final = " (real labels, pixels rebuilt from their statistics)"
 _MEASURED: Final = {
-    "out_of_fold": "labelled tiles the model had not seen (real labels, pixels rebuilt from "
-    "their statistics)",
-    "simulated_unseen": "simulated scenes (nothing in them is real)",
-    "chips_out_of_fold": "real optical chips without radar, few and chosen for their landslides",
+    "out_of_fold": _SEEN_ANEW,
+    "simulated_unseen": "Simulated scenes (nothing in them is real)",
+    "chips_out_of_fold": "Real optical images without radar, few and chosen for their landslides",
 }
+RATES: Final = (
+    "F1: 1 is perfect, 0 is useless. Missed: landslide tiles called stable or filtered out. False "
+    "alarms: other tiles called landslide. Uncertain: tiles of either kind left to people."
+)
 _LIMITS: Final = (
     "Use it to rank tiles for people to look at, never as the only ground for a decision about "
     "life or property.",
@@ -45,17 +51,17 @@ def quality_of(
     Says so where there is no card any more or it is of another model.
     """
     try:
-        bundle = load_bundle(folder)
-        card = bundle.card if bundle.sha256 == judged_by["sha256"] else {}
+        card = card_of(folder) if identity_of(folder) == judged_by["sha256"] else {}
     except BundleError:
         card = {}
     combination = _combination(missing)
-    rows = tuple(row for name, what in _MEASURED.items() if (row := _row(card.get(name), what)))
+    measured = {**_MEASURED, "out_of_fold": _SEEN_ANEW + (_REBUILT if _rebuilt(card) else "")}
+    rows = tuple(row for name, what in measured.items() if (row := _row(card.get(name), what)))
     if combination != COMPLETE and rows:
         scores = _scores(card, combination)
-        fewer = _row({"scores": scores}, "the same labelled tiles, with this run's inputs alone")
+        fewer = _row({"scores": scores}, "The same labelled tiles, with this run's inputs alone")
         rows = (rows[0], *([fewer] if fewer else []), *rows[1:])
-    head = ("measured on", "tiles", "F1", "missed", "false alarms", "uncertain")
+    head = ("Measured on", "Tiles", "F1", "Missed", "False alarms", "Uncertain")
     unknown = (
         ()
         if rows
@@ -84,7 +90,7 @@ def _row(part: Mapping[str, Any] | None, what: str) -> tuple[str, ...] | None:
         what,
         f"{scores['n']:,}",
         f"{scores['f1']:.2f}",
-        *("" if rate is None else f"{rate:.1%}" for rate in rates),
+        *("" if rate is None else percent(rate, 1) for rate in rates),
     )
 
 
@@ -94,11 +100,19 @@ def _sure(card: Mapping[str, Any]) -> tuple[str, ...]:
     called = verdicts.get("verdicts", {}).get("landslide", {})
     if not called.get("tiles"):
         return ()
+    rebuilt = ", their pixels rebuilt from statistics" if _rebuilt(card) else ""
+    chips = card.get("chips_out_of_fold", {})
+    real = (
+        f" On {chips['scores']['n']:,} real images without radar it missed "
+        f"{percent(chips['verdicts']['missed'], 1)}."
+        if chips.get("verdicts")
+        else ""
+    )
     return (
-        f"On {card['out_of_fold']['pooled']['n']:,} labelled tiles it had not seen, "
-        f"{called['landslides'] / called['tiles']:.0%} of the tiles the model called landslide "
-        f"held one, and it missed {verdicts['missed']:.1%} of the landslide tiles. Here it may do "
-        "worse.",
+        f"On {card['out_of_fold']['pooled']['n']:,} labelled tiles it had not seen{rebuilt}, "
+        f"{percent(called['landslides'] / called['tiles'])} of the tiles the model called "
+        f"landslide held one, and it missed {percent(verdicts['missed'], 1)} of the landslide "
+        f"tiles.{real} Here it may do worse.",
     )
 
 
@@ -113,8 +127,8 @@ def _fewer(card: Mapping[str, Any], combination: str) -> tuple[str, ...]:
             "with these was not measured.",
         )
     return (
-        "Those figures are with all inputs. This run had fewer: with these, F1 on the same tiles "
-        f"falls from {whole['f1']:.2f} to {alone['f1']:.2f}.",
+        "Those figures are with all inputs. This run had fewer: with these, the score (F1, at most "
+        f"1) on the same tiles falls from {whole['f1']:.2f} to {alone['f1']:.2f}.",
     )
 
 
@@ -133,10 +147,15 @@ def _combination(missing: Collection[str]) -> str:
     return "+".join(group for group in GROUPS if not set(needs[group]) & set(missing))
 
 
+def _rebuilt(card: Mapping[str, Any]) -> bool:
+    """Whether the labelled tiles had no pixels but those made from their statistics."""
+    return "surrogate" in str(card.get("data", {}).get("patches", {}).get("pixels", ""))
+
+
 def _reality(card: Mapping[str, Any]) -> tuple[str, ...]:
-    if "surrogate" not in str(card.get("data", {}).get("patches", {}).get("pixels", "")):
+    if not _rebuilt(card):
         return ()
     return (
-        "The model was never measured on real labelled Sentinel-1 and Sentinel-2 pixels: none were "
-        "to be had. How well it does on real scenes is not known.",
+        "The model was never measured on real labelled radar pixels: none were to be had. How well "
+        "it does on real scenes is not known.",
     )

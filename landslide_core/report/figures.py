@@ -13,10 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pyproj import Transformer
 
 from landslide_core.bands import INDEX, OPTICAL, PIXEL, RADAR_ROLES, TILE, radar_band
-from landslide_core.detect import read_tiles
 from landslide_core.errors import RunDamaged, SceneError
-from landslide_core.explain import check_inputs
-from landslide_core.folder import Run
+from landslide_core.folder import Run, check_inputs
 from landslide_core.grid import lonlat
 from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.plan import tiling_of
@@ -35,11 +33,16 @@ from landslide_core.render import (
 from landslide_core.report.findings import shown
 from landslide_core.report.text import TopTile
 from landslide_core.scene import Scene
+from landslide_core.tiles import read_tiles
 from landslide_core.vectors import standing, tiles_of
 
 MAP: Final = 1200  # pixels, the map's longer side
 CHIP: Final = 256  # pixels, a tile's side
-_CHANGED: Final = "radar change"
+CHANGE: Final = (
+    "Radar change, after against before: orange, echo lost (−6 dB); blue, echo gained (+6 dB). "
+    "Small specks are noise."
+)
+_CHANGED: Final = "Radar change"
 _NOTHING: Final = (226, 230, 234)
 _ROUND: Final = (1, 2, 5)
 
@@ -49,7 +52,7 @@ class Figures:
     """Pictures with their captions, in the report's order."""
 
     map: Image.Image
-    map_caption: str
+    notes: tuple[str, ...]  # on the map
     chips: tuple[tuple[tuple[str, Image.Image], ...], ...]  # of each top tile: caption, picture
     missing: str  # why there is no picture of the scene; empty where there is
 
@@ -71,9 +74,20 @@ def figures_of(run: Run, top: Sequence[TopTile]) -> Figures:
         shape = shrink(run.grid(), MAP)[1].shape
         base, background, chips = np.full((*shape, 3), _NOTHING, np.uint8), "", ()
         missing = f"The scene cannot be shown: {_first_sentence(error)}"
-    drawn = _map(run, base, top)
-    caption = f"Background: {background}. " if background else ""
-    return Figures(drawn, caption, chips, missing)
+    return Figures(_map(run, base, top), _notes(run, top, background), chips, missing)
+
+
+def _notes(run: Run, top: Sequence[TopTile], background: str) -> tuple[str, ...]:
+    """What the map's legend leaves open."""
+    tiles = tiles_of(run)
+    reviewed = bool((standing(tiles) != tiles["alarm"]).any())
+    said = (
+        (True, "Tiles that are not outlined are neither."),
+        (reviewed, "As reviewers left it: with landslides they found, without alarms they denied."),
+        (bool(background), f"Background: {background}."),
+        (bool(top), "Numbers: the tiles to look at first."),
+    )
+    return tuple(line for holds, line in said if holds)
 
 
 def _first_sentence(error: Exception) -> str:
@@ -107,21 +121,21 @@ def _chips(run: Run, scene: Scene, tile: TopTile) -> tuple[tuple[str, Image.Imag
     pixels = read_tiles(scene, [tiling.window(*divmod(tile.tile_id, tiling.cols))])[0][0]
     pictures = []
     if np.isfinite(pixels[INDEX["red"]]).any():
-        pictures.append(("optical", _enlarged(optical(pixels, ("red", "green", "blue")))))
+        pictures.append(("Optical", _enlarged(optical(pixels, ("red", "green", "blue")))))
     changes = [
         found
         for orbit_pass in ("desc", "asc")
         if np.isfinite(found := change(pixels, orbit_pass, "vv")).any()
     ]
     if changes:
-        pictures.append((_CHANGED, _enlarged(colourise(_mean(changes), *_CHANGE))))
+        pictures.append((_CHANGED, _enlarged(colourise(_mean(changes), *_COLOURS))))
     else:
         after = [r for r in RADAR_ROLES if r.endswith("post") and _has(pixels, r)][:1]
-        pictures += [("radar after", _enlarged(radar(pixels, role))) for role in after]
+        pictures += [("Radar after", _enlarged(radar(pixels, role))) for role in after]
     return tuple(pictures)
 
 
-_CHANGE: Final = (CHANGE_LIMITS, "orange-blue")
+_COLOURS: Final = (CHANGE_LIMITS, "orange-blue")
 
 
 def _has(pixels: Floats, role: str) -> bool:
@@ -148,7 +162,7 @@ def _enlarged(picture: NDArray[np.uint8]) -> Image.Image:
 
 def change_scale(width: int = 200, height: int = 14) -> Image.Image:
     """The colours of radar change from −6 to +6 dB."""
-    colours = palette_at(np.linspace(0, 1, width), _CHANGE[1])
+    colours = palette_at(np.linspace(0, 1, width), _COLOURS[1])
     return Image.fromarray(np.broadcast_to(colours, (height, width, 3)).copy())
 
 

@@ -6,14 +6,15 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from landslide_core.bands import TILE
-from landslide_core.detect import VERDICTS
+from landslide_core.bands import PIXEL, TILE
 from landslide_core.folder import Run
 from landslide_core.grid import ground_size, lonlat
+from landslide_core.judgement import VERDICTS
 from landslide_core.plan import tiling_of
 from landslide_core.stac_item import acquired
 from landslide_core.vectors import standing
 
+NBSP: Final = "\N{NO-BREAK SPACE}"  # between a figure and its unit
 _NAMES: Final = 4  # reviewers named
 
 
@@ -28,18 +29,15 @@ def headline(run: Run) -> str:
     span = f"of {first}" if first == last else f"taken from {first} to {last}"
     when = f"on images {span}" if known else "on images that do not say when they were taken"
     what = (
-        "No tile raises a landslide alarm"
+        f"None of {judged:,} tiles raises a landslide alarm"
         if not alarms
         else f"{alarms:,} of {judged:,} tiles raise a landslide alarm"
         if alarms != 1
         else f"1 of {judged:,} tiles raises a landslide alarm"
     )
-    size = f", over {km2(areas(run)['alarm'])} of ground" if alarms else f" of {judged:,} judged"
-    across, down = (pixels * 10 / 1000 for pixels in (grid.width, grid.height))
-    return (
-        f"{what}{size}, in an area of {across:.0f} km × {down:.0f} km around {place(lon, lat)}, "
-        f"{when}."
-    )
+    size = f", over {km2(areas(run)['alarm'])} of ground" if alarms else ""
+    across, down = (_km(pixels * PIXEL) for pixels in (grid.width, grid.height))
+    return f"{what}{size}, in an area of {across} × {down} around {place(lon, lat)}, {when}."
 
 
 def areas(run: Run) -> dict[str, float]:
@@ -75,7 +73,7 @@ def expected(tiles: pd.DataFrame, meta: Mapping[str, Any]) -> tuple[str, ...]:
         ours = (
             f"about {right:.0f} of the {number:,} alarms can be expected to hold a landslide."
             if number > 1
-            else f"the alarm holds a landslide with a probability of {right:.0%}."
+            else f"the alarm holds a landslide with a probability of {percent(right)}."
         )
         said.append(f"If this place is like those the model learnt from, {ours}")
     if unsure:
@@ -117,7 +115,8 @@ def confirmed(looked: bool) -> str:
 
 def place(lon: float, lat: float) -> str:
     """A position in words: "27.951° N, 84.246° E"."""
-    return f"{abs(lat):.3f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.3f}° {'E' if lon >= 0 else 'W'}"
+    north, east = "N" if lat >= 0 else "S", "E" if lon >= 0 else "W"
+    return f"{abs(lat):.3f}°{NBSP}{north}, {abs(lon):.3f}°{NBSP}{east}"
 
 
 def shown(text: str) -> str:
@@ -126,4 +125,14 @@ def shown(text: str) -> str:
 
 
 def km2(area: float) -> str:
-    return f"{area:,.1f} km²"
+    return f"{area:,.1f}{NBSP}km²"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share 0..1 in per cent: "95 %"."""
+    return f"{100 * share:.{digits}f}{NBSP}%"
+
+
+def _km(metres: float) -> str:
+    """A length in words, with a decimal where it counts: "3.2 km", "110 km"."""
+    return f"{metres / 1000:,.{int(metres < 9950)}f}{NBSP}km"

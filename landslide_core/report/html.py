@@ -8,9 +8,10 @@ from typing import Final
 
 from PIL import Image
 
-from landslide_core.outputs import VERDICT_COLOURS
-from landslide_core.report.figures import Figures, change_scale
-from landslide_core.report.text import SIMULATED, Report, Table, TopTile
+from landslide_core.outputs import VERDICT_COLOURS, VERDICT_WORDS
+from landslide_core.report.card import RATES
+from landslide_core.report.figures import CHANGE, Figures, change_scale
+from landslide_core.report.text import LOOK, PICTURES, SIMULATED, Report, Table, TopTile
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2329; --dim: #56626d; --paper: #ffffff;
@@ -40,6 +41,7 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
   border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
 .name { white-space: nowrap; }
 .long { overflow-wrap: anywhere; }
+.file { overflow-wrap: anywhere; width: 38%; }
 .number { text-align: right; white-space: nowrap; padding-right: 1.2rem; }
 .top { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.2rem; }
 .tile { background: var(--box); border-radius: .4rem; padding: .8rem; break-inside: avoid; }
@@ -48,7 +50,7 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
 .pair figure { margin: .4rem 0 0; }
 code { font-size: .95em; user-select: all; }
 @media print { body { max-width: none; padding: 0; font-size: 10.5pt; }
-  h2 { break-after: avoid; } tr, figure, .not, .warning { break-inside: avoid; }
+  h2, .small { break-after: avoid; } tr, figure, .not, .warning { break-inside: avoid; }
   .map img { max-height: 13cm; } .top { grid-template-columns: repeat(3, 1fr); }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
@@ -64,7 +66,7 @@ def html_of(report: Report, figures: Figures) -> str:
         _section("What people made of it", _list(report.review)) if report.review else "",
         f'<div class="not"><strong>What this is not</strong>{_list(report.not_this)}</div>',
         _map(figures),
-        _section("Verdicts", _counts(report.counts)),
+        _section("Verdicts", _table(report.counts)),
         _section("Look here first", _top(report.top, figures)) if report.top else "",
         _section("Warnings", _warnings(report)),
         _section("What was looked at", _event(report) + _table(report.inputs)),
@@ -95,24 +97,13 @@ def _list(lines: Iterable[str], tag: str = "ul") -> str:
 
 
 def _map(figures: Figures) -> str:
-    missing = f" {escape(figures.missing)}" if figures.missing else ""
+    notes = " ".join(filter(None, (*figures.notes, figures.missing)))
     return (
         f'<figure class="map">{_image(figures.map, "Map of the alarms")}<figcaption>'
-        f"{_swatch('landslide')}alarm &ensp; {_swatch('uncertain')}uncertain &ensp; "
-        f"{escape(figures.map_caption)}Numbers: the tiles to look at first.{missing}"
-        "</figcaption></figure>"
+        f"{_swatch(VERDICT_COLOURS['landslide'])}Alarm &ensp; "
+        f"{_swatch(VERDICT_COLOURS['uncertain'])}{VERDICT_WORDS['uncertain']} &ensp; "
+        f"{escape(notes)}</figcaption></figure>"
     )
-
-
-def _counts(counts: Table) -> str:
-    rows = "".join(
-        f'<tr><td class="name">{_swatch(name)}{escape(name)}</td>'
-        f'<td class="number">{escape(tiles)}</td>'
-        f'<td class="number">{escape(share)}</td><td class="number">{escape(ground)}</td>'
-        f"<td>{escape(meaning)}</td></tr>"
-        for name, tiles, share, ground, meaning in counts.rows
-    )
-    return f'<div class="wide"><table>{_head(counts)}<tbody>{rows}</tbody></table></div>'
 
 
 def _top(top: Iterable[TopTile], figures: Figures) -> str:
@@ -130,13 +121,13 @@ def _top(top: Iterable[TopTile], figures: Figures) -> str:
             f'<div class="pair">{pictures}</div></div>'
         )
     scale = (
-        f"<figure>{_image(change_scale(), 'Scale of radar change')}<figcaption>Radar change: "
-        "orange, echo lost (−6 dB); blue, echo gained (+6 dB)</figcaption></figure>"
+        f"<figure>{_image(change_scale(), 'Scale of radar change')}"
+        f"<figcaption>{escape(CHANGE)}</figcaption></figure>"
         if figures.shows_change
         else ""
     )
-    note = '<p class="small">Paste the coordinates into any online map.</p>'
-    return f'{note}<div class="top">{"".join(tiles)}</div>{scale}'
+    note = f"{LOOK} {PICTURES}" if figures.chips else LOOK
+    return f'<p class="small">{escape(note)}</p><div class="top">{"".join(tiles)}</div>{scale}'
 
 
 def _warnings(report: Report) -> str:
@@ -152,25 +143,28 @@ def _quality(report: Report) -> str:
     quality = report.quality
     if not quality.rows:
         return _list(quality.sure)
-    return _table(Table(quality.head, quality.rows, (1, 2, 3, 4, 5)))
+    table = _table(Table(quality.head, quality.rows, (1, 2, 3, 4, 5)))
+    return f'<p class="small">{escape(RATES)}</p>{table}'
 
 
 def _provenance(report: Report) -> str:
     rows = "".join(
-        f'<tr><td>{escape(name)}</td><td class="long">{escape(value)}</td></tr>'
+        f'<tr><td class="name">{escape(name)}</td><td class="long">{escape(value)}</td></tr>'
         for name, value in report.provenance.rows
     )
     return f"<table><tbody>{rows}</tbody></table>"
 
 
 def _table(table: Table) -> str:
-    rows = "".join(
-        "<tr>"
-        + "".join(f"<td{_kind(i, table)}>{escape(cell)}</td>" for i, cell in enumerate(row))
-        + "</tr>"
-        for row in table.rows
-    )
+    rows = "".join(_row(table, cells, colour) for cells, colour in table.coloured)
     return f'<div class="wide"><table>{_head(table)}<tbody>{rows}</tbody></table></div>'
+
+
+def _row(table: Table, cells: tuple[str, ...], colour: str) -> str:
+    first, *rest = cells
+    name = f'<td class="name">{_swatch(colour)}' if colour else "<td>"
+    others = "".join(f"<td{_kind(i, table)}>{escape(cell)}</td>" for i, cell in enumerate(rest, 1))
+    return f"<tr>{name}{escape(first)}</td>{others}</tr>"
 
 
 def _head(table: Table) -> str:
@@ -179,11 +173,13 @@ def _head(table: Table) -> str:
 
 
 def _kind(column: int, table: Table) -> str:
+    if column == table.names:
+        return ' class="file"'
     return ' class="number"' if column in table.numbers else ""
 
 
-def _swatch(verdict: str) -> str:
-    return f'<span class="swatch" style="background:{VERDICT_COLOURS[verdict]}"></span>'
+def _swatch(colour: str) -> str:
+    return f'<span class="swatch" style="background:{colour}"></span>'
 
 
 def _image(picture: Image.Image, alt: str) -> str:

@@ -7,15 +7,19 @@ from typing import Any, Final
 
 import pandas as pd
 
-from landslide_core.bands import TILE
+from landslide_core.bands import PIXEL, TILE
 from landslide_core.folder import Run
+from landslide_core.outputs import VERDICT_COLOURS, VERDICT_WORDS
+from landslide_core.readers.given import ROLE_WORDS
 from landslide_core.report.card import Quality, quality_of
 from landslide_core.report.findings import (
+    NBSP,
     areas,
     confirmed,
     expected,
     headline,
     km2,
+    percent,
     reviewed,
     shown,
 )
@@ -23,42 +27,46 @@ from landslide_core.stac_item import dates_by_role
 from landslide_core.vectors import centres, tiles_of
 
 TOP: Final = 6
-ROLES: Final = {
-    "s2": "Sentinel-2",
-    "desc_pre": "Sentinel-1 descending, before",
-    "desc_post": "Sentinel-1 descending, after",
-    "asc_pre": "Sentinel-1 ascending, before",
-    "asc_post": "Sentinel-1 ascending, after",
-    "dem": "Elevation",
+_MEANINGS: Final = {
+    "landslide": "Probably holds a fresh landslide",
+    "uncertain": "The model cannot tell; a person must look",
+    "stable": "Probably without one",
+    "filtered_out": "Plainly without one, dropped by the filter",
+    "no_data": "Not judged: too few pixels",
 }
-MEANINGS: Final = {
-    "landslide": "probably holds a fresh landslide",
-    "uncertain": "the model cannot tell; a person must look",
-    "stable": "probably without one",
-    "filtered_out": "plainly without one, dropped by the filter",
-    "no_data": "not judged: too few pixels",
-}
+_SIDE: Final = f"{TILE * PIXEL:.0f}{NBSP}m"
+_SQUARE: Final = f"{_SIDE} × {_SIDE}"
 _METHOD: Final = (
-    "The scene is cut into tiles of 64 × 64 pixels of 10 m (640 m × 640 m).",
+    f"The scene is cut into tiles of {TILE} × {TILE} pixels of {PIXEL:.0f}{NBSP}m ({_SQUARE}).",
     "A filter drops the tiles that are plainly without a landslide.",
     "Neural networks vote on each other tile, by its colours and its radar echo before and after.",
     "Filter and votes make one calibrated probability a tile.",
     "Limits on it, fitted on labelled tiles, make the verdict: landslide, uncertain or stable.",
 )
 SIMULATED: Final = "SIMULATED SCENE: no satellite took these images; nothing here happened."
+LOOK: Final = "The coordinates are those of a tile's middle: paste them into any online map."
+PICTURES: Final = f"Each picture is one tile, {_SQUARE}; grey: no data."
 _NOT_THIS: Final = (
-    "not the outline or area of any landslide: a tile is flagged whole, however small the scar",
+    f"not the outline or area of any landslide: a tile ({_SQUARE}) is flagged whole, however small "
+    "the scar",
     "not a proof that other ground is stable or safe",
 )
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a heading; the columns named are numbers."""
+    """Rows of text under a heading; a row may have a colour."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    numbers: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()  # columns of numbers
+    colours: tuple[str, ...] = ()
+    names: int | None = None  # the column of file names, which may be long
+
+    @property
+    def coloured(self) -> tuple[tuple[tuple[str, ...], str], ...]:
+        """Rows with their colours, which are empty where there are none."""
+        return tuple(zip(self.rows, self.colours or ("",) * len(self.rows), strict=True))
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ def report_of(run: Run) -> Report:
     quality = quality_of(run.bundle_path, meta["bundle"], meta["missing_bands"])
     return Report(
         title=shown(f"Landslide report: {run.folder.absolute().name}"),
-        created=meta["created"].replace("T", " ").replace("+00:00", " UTC"),
+        created=_moment(meta),
         simulated=meta["simulated"],
         headline=headline(run),
         sure=(*expected(tiles, meta), *quality.sure),
@@ -124,14 +132,24 @@ def report_of(run: Run) -> Report:
     )
 
 
+def _moment(meta: Mapping[str, Any]) -> str:
+    """When the run was made: "2024-04-03 05:57:11 UTC"."""
+    created: str = meta["created"]
+    return created.replace("T", " ").replace("+00:00", " UTC")
+
+
 def _counts(run: Run) -> Table:
     counts, ground = run.meta["counts"], areas(run)
     total = sum(counts.values())
-    rows = [
-        (name, f"{counts[name]:,}", f"{counts[name] / total:.1%}", km2(ground[name]), meaning)
-        for name, meaning in MEANINGS.items()
-    ]
-    return Table(("verdict", "tiles", "share", "ground", "meaning"), tuple(rows), (1, 2, 3))
+    rows = tuple(
+        (
+            *(words, f"{counts[name]:,}", percent(counts[name] / total, 1), km2(ground[name])),
+            _MEANINGS[name],
+        )
+        for name, words in VERDICT_WORDS.items()
+    )
+    head = ("Verdict", "Tiles", "Share", "Ground", "Meaning")
+    return Table(head, rows, (1, 2, 3), tuple(VERDICT_COLOURS[name] for name in VERDICT_WORDS))
 
 
 def _top(run: Run) -> tuple[TopTile, ...]:
@@ -147,15 +165,15 @@ def _top(run: Run) -> tuple[TopTile, ...]:
 
 
 def _facts(tile: Mapping[Any, Any]) -> str:
-    said = [f"probability {tile['probability']:.0%}"]
+    said = [f"Probability {percent(tile['probability'])}"]
     if tile["votes_cast"]:
-        said.append(f"{tile['agreement']:.0%} of votes for it")
+        said.append(f"{percent(tile['agreement'])} of votes for it")
     if pd.notna(tile["slope"]):
         said.append(f"slope up to {tile['slope']:.0f}°")
     if tile["cloud_fraction"] >= 0.05:
-        said.append(f"{tile['cloud_fraction']:.0%} cloud")
+        said.append(f"{percent(tile['cloud_fraction'])} cloud")
     if (label := tile.get("review_label")) and pd.notna(label):
-        words = {"landslide": "confirmed"}.get(label, label)
+        words = {"landslide": "confirmed", "unsure": "left open"}[label]
         said.append(f"{words} by {shown(tile['reviewed_by'])}")
     return ", ".join(said)
 
@@ -164,29 +182,39 @@ def _drift(bands: Mapping[str, Mapping[str, Any]]) -> str:
     """How like the training the scene is, in one line."""
     if not bands:
         return "How like the training this scene is was not measured."
-    odd = {
-        kind: [name for name, band in bands.items() if band["likeness"] == kind]
-        for kind in ("unusual", "unlike")
-    }
-    if not any(odd.values()):
-        return f"All {len(bands)} bands of this scene lie where those of the training do."
-    said = [f"{', '.join(names)} {kind}" for kind, names in odd.items() if names]
-    care = " Treat the verdicts with care." if odd["unlike"] else ""
-    return f"Beside the model's training, of {len(bands)} bands: {'; '.join(said)}.{care}"
+    kinds = [band["likeness"] for band in bands.values()]
+    unusual, unlike = kinds.count("unusual"), kinds.count("unlike")
+    if not unusual + unlike:
+        return f"All {len(bands)} bands of this scene have values like those the model learnt from."
+    said = [
+        f"{number} {'is' if number == 1 else 'are'} {what}"
+        for number, what in ((unusual, "unusual"), (unlike, "unlike them"))
+        if number
+    ]
+    like, care = len(bands) - unusual - unlike, " Treat the verdicts with care." if unlike else ""
+    return (
+        f"Of this scene's {len(bands)} bands, {like} {'has' if like == 1 else 'have'} values like "
+        f"those the model learnt from; {' and '.join(said)}.{care}"
+    )
 
 
 def _inputs(meta: Mapping[str, Any]) -> Table:
     dates = dates_by_role(meta)
     rows = tuple(
         (
-            ROLES.get(entry["role"], entry["role"]),
-            "; ".join(dates.get(entry["role"], [])) or "date not known",
+            ROLE_WORDS.get(entry["role"], entry["role"]),
+            "; ".join(dates.get(entry["role"], [])) or "Date not known",
             shown(Path(entry["path"]).name),
-            (entry["sha256"] or "an address")[:12],
+            (entry["sha256"] or "An address")[:12],
         )
-        for entry in meta["inputs"]
+        for entry in sorted(meta["inputs"], key=lambda entry: _rank(entry["role"]))
     )
-    return Table(("input", "taken", "file", "SHA-256"), rows)
+    return Table(("Input", "Taken", "File", "SHA-256"), rows, names=2)
+
+
+def _rank(role: str) -> int:
+    """Where a role stands in the table: what was before comes before."""
+    return list(ROLE_WORDS).index(role) if role in ROLE_WORDS else len(ROLE_WORDS)
 
 
 def _method(meta: Mapping[str, Any]) -> tuple[str, ...]:
@@ -197,13 +225,14 @@ def _method(meta: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _provenance(meta: Mapping[str, Any]) -> Table:
     bundle, seconds = meta["bundle"], sum(meta["seconds"].values())
+    backend = f", {meta['backend']}" if meta.get("backend") else ""
     rows: Sequence[tuple[str, str]] = (
-        ("run", meta["created"]),
-        ("computing time", f"{seconds:.0f} s on {meta['device']}, {meta.get('backend', '')}"),
-        ("model", f"{bundle['name']}, SHA-256 {bundle['sha256']}"),
-        ("grid", f"{meta['grid']['crs']}, {meta['grid']['width']} × {meta['grid']['height']} "
+        ("Run", _moment(meta)),
+        ("Computing time", f"{seconds:.0f}{NBSP}s on {meta['device']}{backend}"),
+        ("Model", f"{bundle['name']}, SHA-256 {bundle['sha256']}"),
+        ("Grid", f"{meta['grid']['crs']}, {meta['grid']['width']} × {meta['grid']['height']} "
          "pixels of 10 m"),
         ("tiles.parquet", f"SHA-256 {meta['sha256']['tiles.parquet']}"),
-        ("versions", ", ".join(f"{name} {v}" for name, v in meta["versions"].items())),
+        ("Versions", ", ".join(f"{name} {v}" for name, v in meta["versions"].items())),
     )  # fmt: skip
     return Table(("", ""), tuple(rows))

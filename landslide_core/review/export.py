@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataSourceError
 
 from landslide_core.bands import ADDED, INDEX, OPTICAL, STORED
-from landslide_core.detect import Progress
 from landslide_core.errors import CannotWrite, DatasetError, NoSpace, RunDamaged
-from landslide_core.explain import check_inputs
-from landslide_core.folder import Run, refuse_existing
+from landslide_core.folder import Run, check_inputs, refuse_existing
 from landslide_core.pixels import Floats
 from landslide_core.plan import tiling_of
+from landslide_core.progress import Progress
 from landslide_core.readers.inputs import open_scene
 from landslide_core.readers.patches import to_bands
 from landslide_core.review.journal import JOURNAL

@@ -10,9 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landslide_core.errors import BadReview
-from landslide_core.explain import check_version
-from landslide_core.folder import Run
-from landslide_core.parts import sha256_of
+from landslide_core.folder import Run, check_version
+from landslide_core.hashes import sha256_of
 from landslide_core.plan import PLAN, read_plan
 from landslide_core.review.fold import ASPECTS, live, said_by, to_redo, to_undo
 from landslide_core.review.journal import LABELS, Action, Event, Journal

@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from landslide_core.bands import CHANNELS, OPTICAL, TILE
 from landslide_core.combinations import COMBINATIONS, channels_without
-from landslide_core.ensemble import VIEWS, view
+from landslide_core.ensemble import view
+from landslide_core.judgement import VIEWS
 
 _OPTICAL = [i for i, channel in enumerate(CHANNELS) if channel.name in OPTICAL]
 _MEAN = torch.tensor([CHANNELS[i].mean for i in _OPTICAL])[:, None, None]

@@ -17,7 +17,7 @@ from landslide_core.training.card_tables import (
     title,
     verdict_lines,
 )
-from landslide_core.training.metrics import fold_spread, paired_difference
+from landslide_core.training.intervals import fold_spread, paired_difference
 
 Card = Mapping[str, Any]
 Lines = list[str]

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from landslide_core.combinations import GROUPS
-from landslide_core.detect import VERDICTS
-from landslide_core.training.metrics import wilson
+from landslide_core.judgement import VERDICTS
+from landslide_core.training.intervals import wilson
 
 Score = float | int | None
 

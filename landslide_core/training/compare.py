@@ -35,12 +35,8 @@ from landslide_core.training.dataset import PatchSet
 from landslide_core.training.energy import measured
 from landslide_core.training.examples import Examples, inner_split, join
 from landslide_core.training.fit import Pupil, Report, fit_network, fit_picture
-from landslide_core.training.metrics import (
-    f1_threshold,
-    fold_spread,
-    paired_difference,
-    system_scores,
-)
+from landslide_core.training.intervals import fold_spread, paired_difference
+from landslide_core.training.metrics import f1_threshold, system_scores
 from landslide_core.training.options import TrainOptions
 from landslide_core.training.prefilter import fit_with_scores
 from landslide_core.training.reference import ReferenceFPN, ReferenceOptions

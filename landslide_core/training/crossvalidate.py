@@ -19,8 +19,9 @@ from sklearn.model_selection import StratifiedKFold
 from landslide_core.bundle import Bundle, load_bundle, save_bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS, COMPLETE, USUAL, blank, blank_inputs
-from landslide_core.detect import Judgement, all_votes, judge_prepared
+from landslide_core.detect import all_votes, judge_prepared
 from landslide_core.ensemble import cast_votes
+from landslide_core.judgement import Judgement
 from landslide_core.network import NetworkOptions
 from landslide_core.prefilter import Prefilter
 from landslide_core.threads import one_thread

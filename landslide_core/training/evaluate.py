@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from landslide_core.bundle import Bundle
 from landslide_core.combinations import COMPLETE, USUAL, blank, blank_inputs
-from landslide_core.detect import VERDICTS, Judgement, Progress, all_votes, judge
+from landslide_core.detect import all_votes, judge
 from landslide_core.errors import DatasetError
+from landslide_core.judgement import VERDICTS, Judgement
 from landslide_core.preprocess import cloud_by_brightness
+from landslide_core.progress import Progress
 from landslide_core.readers.patches import list_patches, read_patches
 from landslide_core.training.chips import quarters, read_chips
 from landslide_core.training.crossvalidate import Fold, gather, judge_set, load_fold

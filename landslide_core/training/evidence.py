@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_core.calibration import Calibration
-from landslide_core.detect import FILTERED_OUT, Judgement
+from landslide_core.judgement import FILTERED_OUT, Judgement
 from landslide_core.training.metrics import system_scores
 
 Floats = NDArray[np.float32]

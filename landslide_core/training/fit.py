@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from landslide_core.ensemble import VIEWS, Member, cast_votes
+from landslide_core.ensemble import Member, cast_votes
+from landslide_core.judgement import HEAT, VIEWS
 from landslide_core.moments import moments
-from landslide_core.network import HEAT, LandslideFPN, Look, NetworkOptions
+from landslide_core.network import LandslideFPN, Look, NetworkOptions
 from landslide_core.training.augment import cloud_over, drop_inputs, erase, rescale, turn
 from landslide_core.training.examples import Examples, inner_split
 from landslide_core.training.metrics import f1_threshold

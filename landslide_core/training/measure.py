@@ -12,8 +12,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from landslide_core.bundle import Bundle
 from landslide_core.calibration import Calibration
 from landslide_core.combinations import COMBINATIONS, USUAL
-from landslide_core.detect import FILTERED_OUT, VERDICTS, Judgement
 from landslide_core.ensemble import heat_map
+from landslide_core.judgement import FILTERED_OUT, VERDICTS, Judgement
 from landslide_core.training.calibrate import fit_calibration
 from landslide_core.training.crossvalidate import Fold, Sources, is_quarter, judge_set
 from landslide_core.training.curves import threshold_counts

@@ -1,6 +1,6 @@
 """Scores of yes/no answers and probabilities against labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,14 +13,14 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from landslide_core.detect import VERDICTS
+from landslide_core.judgement import VERDICTS
+from landslide_core.training.intervals import wilson
 
 Labels = NDArray[np.int_]
 Floats = NDArray[np.floating]
 Flags = NDArray[np.bool_]
 
 _BINS: Final = 10
-_NORMAL_95: Final = 1.959963984540054  # two-sided 95 % quantile of the standard normal
 _COVERAGES: Final = tuple(percent / 100 for percent in range(100, 45, -5))
 
 
@@ -69,16 +69,6 @@ def reliability(
             }
         )
     return found
-
-
-def wilson(hits: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share, `hits` of `count` > 0 (Wilson 1927); holds at 0 and 1 too."""
-    share, square = hits / count, _NORMAL_95**2 / count
-    middle = (share + square / 2) / (1 + square)
-    half = np.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
-    # At a share of 0 or 1 the bound is that share; rounding would leave 1e-17 of the difference.
-    low = 0.0 if hits == 0 else float(middle - half)
-    return low, 1.0 if hits == count else float(middle + half)
 
 
 def f1_threshold(labels: Labels, probability: Floats) -> float:
@@ -214,27 +204,3 @@ def verdict_table(labels: Labels, verdict: Sequence[str] | NDArray[Any]) -> dict
 
 def _share(flags: Flags, among: Flags) -> float | None:
     return float(flags[among].mean()) if among.any() else None
-
-
-def fold_spread(
-    folds: Sequence[Mapping[str, float]],
-) -> dict[str, dict[str, float | None]]:
-    """Mean and sample standard deviation of each score over the folds that know it."""
-    spread: dict[str, dict[str, float | None]] = {}
-    for name in folds[0]:
-        values = np.array([fold[name] for fold in folds], float)
-        values = values[np.isfinite(values)]
-        spread[name] = {
-            "mean": float(values.mean()) if len(values) else None,
-            "std": float(values.std(ddof=1)) if len(values) > 1 else None,
-        }
-    return spread
-
-
-def paired_difference(
-    ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]]
-) -> dict[str, dict[str, float | None]]:
-    """Mean and sample standard deviation of ours − theirs, fold by fold over the same folds."""
-    pairs = list(zip(ours, theirs, strict=True))
-    shared = [name for name in ours[0] if all(name in theirs_ for _, theirs_ in pairs)]
-    return fold_spread([{name: a[name] - b[name] for name in shared} for a, b in pairs])

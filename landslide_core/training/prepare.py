@@ -20,10 +20,10 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from landslide_core.bands import CHANNELS, TILE
-from landslide_core.detect import Progress
 from landslide_core.errors import DatasetError, NoSpace
 from landslide_core.features import filter_feature_names, filter_features, table_features
 from landslide_core.preprocess import CLOUD_RED, cloud_by_brightness, model_input
+from landslide_core.progress import Progress
 from landslide_core.readers.patches import list_patches, one_line, read_patches
 from landslide_core.training.dataset import PatchSet, labels_of
 

@@ -16,11 +16,10 @@ from shapely.geometry.base import BaseGeometry
 from landslide_core.bands import PIXEL
 from landslide_core.catalogue.outlines import FORMATS, polygons_of
 from landslide_core.combinations import USUAL, blank
-from landslide_core.detect import VERDICTS
 from landslide_core.errors import DatasetError, MissingLabels
-from landslide_core.explain import check_version
 from landslide_core.features import features_from_table, filter_features
-from landslide_core.folder import Run
+from landslide_core.folder import Run, check_version
+from landslide_core.judgement import VERDICTS
 from landslide_core.prefilter import Prefilter
 from landslide_core.training.dataset import LEAST_SCAR
 from landslide_core.training.metrics import filter_scores, system_scores

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from landslide_core.bands import BANDS
-from landslide_core.bundle import CARD_TEXT, QUANTILES, Bundle, load_bundle, save_bundle
+from landslide_core.bundle import Bundle, load_bundle, save_bundle
 from landslide_core.learnt import Learnt
+from landslide_core.manifest import CARD_TEXT, QUANTILES
 from landslide_core.network import LandslideFPN, NetworkOptions
 from landslide_core.training.boosting import boosting_alone
 from landslide_core.training.calibrate import ALPHA

@@ -11,9 +11,19 @@ window.mapLook = (map, said) => {
     };
     const shares = ["lo", "ro", "to", "t"]; // opacities of layer, result and tiles; the threshold
     const look = {...said.look};
+    const MOST = 200; // corners of an area
+    let ring = []; // [latitude, longitude] of each corner of the area of interest
     const top = window.parent;
     const home = top.location.pathname;
     const shelf = `map-${said.run}`; // this tab's memory, for coming back from another page
+
+    // The corners of "lat,lng;lat,lng;…"; none where it is no area, or one of another run.
+    function corners(text) {
+        const found = text.split(";").map(pair => pair.split(",").map(Number));
+        const are = found.length >= 3 && found.length <= MOST && found.every(pair =>
+            pair.length === 2 && Math.abs(pair[0]) <= 85 && Math.abs(pair[1]) <= 540);
+        return are && bounds.intersects(found) ? found : [];
+    }
 
     function read(text) {
         const given = new URLSearchParams(text);
@@ -24,6 +34,7 @@ window.mapLook = (map, said) => {
             const value = given.get(key) ? Number(given.get(key)) : NaN;
             if (value >= 0 && value <= 1) look[key] = Math.round(value * 100) / 100;
         }
+        ring = corners(given.get("area") || "");
         const [zoom, lat, lng] = (given.get("map") || "").split("/").map(Number);
         if (zoom >= 1 && zoom <= 20 && Math.abs(lat) <= 85 && Math.abs(lng) <= 540
             && bounds.pad(1).contains([lat, lng])) { // not another run's view
@@ -35,6 +46,9 @@ window.mapLook = (map, said) => {
         const at = map.getCenter();
         const place = [map.getZoom().toFixed(2), at.lat.toFixed(5), at.lng.toFixed(5)].join("/");
         const parts = [...Object.keys(allowed), ...shares].map(key => `${key}=${look[key]}`);
+        if (ring.length && ring.length <= MOST) {
+            parts.push(`area=${ring.map(pair => pair.map(v => v.toFixed(5)).join(",")).join(";")}`);
+        }
         return `#map=${place}&${parts.join("&")}`;
     }
 
@@ -49,5 +63,10 @@ window.mapLook = (map, said) => {
     const text = top.location.hash || top.sessionStorage.getItem(shelf) || "";
     read(text.slice(1));
     setInterval(write, 500);
-    return {look, write};
+    const area = () => ring;
+    function keep(latlngs) {
+        ring = latlngs.map(({lat, lng}) => [lat, lng]);
+        write();
+    }
+    return {look, write, area, keep};
 };

@@ -12,7 +12,8 @@ window.landslideMap = (map, said) => {
             paddingBottomRight: [wide ? 272 : 8, 8], animate});
     }
     home(false);
-    const {look, write} = mapLook(map, said);
+    const kept = mapLook(map, said);
+    const {look, write} = kept;
     const tell = {}; // what the server knows: a place that was clicked, an area
     function send(news) {
         Object.assign(tell, news, {at: Date.now()});
@@ -178,10 +179,14 @@ window.landslideMap = (map, said) => {
         root.classList.add("drawing"); // the panels let the mouse through meanwhile
         marks();
     }
-    map.on("draw:created", ({layer}) => {
+    function enclose(layer) {
         area.clearLayers().addLayer(layer);
         send({area: layer.toGeoJSON(6).geometry, place: null});
         marks();
+    }
+    map.on("draw:created", ({layer}) => {
+        kept.keep(layer.getLatLngs()[0]);
+        enclose(layer);
     });
     map.on("draw:drawstop", () => setTimeout(() => {
         drawing = null;
@@ -191,6 +196,7 @@ window.landslideMap = (map, said) => {
 
     function forget() {
         area.clearLayers();
+        kept.keep([]);
         send({area: null, place: null});
         marks();
     }
@@ -213,6 +219,7 @@ window.landslideMap = (map, said) => {
         eraser.hidden = !area.getLayers().length;
     }
     marks();
+    if (kept.area().length) enclose(L.polygon(kept.area(), pen)); // a link, or back on the page
     document.addEventListener("fullscreenchange", () => map.invalidateSize());
     map.on("moveend", write);
 

@@ -9,12 +9,20 @@ function inside(event, selector) {
   return event.composedPath().some((element) => element.matches?.(selector));
 }
 
+// What a key presses. While the page goes on to another tile, what it has not drawn anew yet is
+// still about the tile before: that is left alone.
+function drawn(selector) {
+  return [...document.querySelectorAll(selector)].find((one) => !one.closest("[data-stale='true']"));
+}
+
 export default function ({data, parentElement, setStateValue}) {
+  const isLatest = called(parentElement);
   if (data.name) window.localStorage.setItem(NAME, data.name);
   else if (data.forget) window.localStorage.removeItem(NAME);
   else if (window.localStorage.getItem(NAME)) setStateValue("name", window.localStorage.getItem(NAME));
   parentElement.reviewKeys = data.keys;
   const stop = () => {
+    if (!isLatest()) return;
     window.removeEventListener("keydown", parentElement.reviewPressed, true);
     parentElement.reviewPressed = null;
   };
@@ -25,7 +33,7 @@ export default function ({data, parentElement, setStateValue}) {
     if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.key.startsWith("Arrow") && inside(event, MOVED_BY_ARROWS)) return;
     const selector = parentElement.reviewKeys[event.key.toLowerCase()];
-    const wanted = selector && document.querySelector(selector);
+    const wanted = selector && drawn(selector);
     if (!selector || document.querySelector("[role=dialog]")) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // else Streamlit runs the page again on R

@@ -183,7 +183,7 @@ class Picture {
 }
 
 export default function ({data, parentElement, setStateValue}) {
-  const root = parentElement;
+  const root = parentElement, isLatest = called(root);
   root.reviewData = data;
   root.reviewPicture ??= leaflet().then(() => {
     const made = new Picture(root, setStateValue);
@@ -195,6 +195,7 @@ export default function ({data, parentElement, setStateValue}) {
     if (picture.data !== root.reviewData) picture.show(root.reviewData);
   });
   return () => {
+    if (!isLatest()) return;
     root.reviewPicture?.then((picture) => picture.end());
     root.reviewPicture = null;
     root.replaceChildren();

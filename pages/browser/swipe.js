@@ -9,9 +9,10 @@ const kept = new Map(); // view and divider of a scene, while the page stays ope
 let loading = null;
 
 export default async function ({ data, parentElement }) {
+  const isLatest = called(parentElement);
   await leaflet(data.leaflet);
   await styled(parentElement, data.leaflet);
-  // From here on nothing waits, so that calls that overlap cannot both draw.
+  if (!isLatest()) return undefined; // the later call draws
   let show = shown.get(parentElement);
   if (show && (show.mode !== data.mode || show.key !== data.key)) {
     show.close();
@@ -22,7 +23,7 @@ export default async function ({ data, parentElement }) {
     shown.set(parentElement, show);
   }
   show.draw(data);
-  return () => shown.get(parentElement)?.close();
+  return () => { if (isLatest()) shown.get(parentElement)?.close(); };
 }
 
 // The app's own address, whatever base path or proxy is before it: Streamlit's script lies in

@@ -25,12 +25,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const desk = (window.landslideUploads ??= newDesk());
   desk.data = data;
   desk.changed = () => setTriggerValue("changed", Date.now());
-  const drawn = (desk.drawn = {}); // the one before may be cleared up after this one began
+  const isLatest = called(parentElement);
   desk.root = parentElement;
   wire(desk, parentElement);
   forgetWhole(desk);
   draw(desk);
-  return () => { if (desk.drawn === drawn) desk.root = null; };
+  return () => { if (isLatest() && desk.root === parentElement) desk.root = null; };
 }
 
 function newDesk() {

@@ -13,8 +13,8 @@ from landslide_core import render
 from landslide_core.bands import BAND_NAMES, TILE
 from landslide_core.catalogue.area import Area, area_of_file
 from landslide_core.errors import RunDamaged
-from landslide_core.explain import TileExplanation, check_inputs, check_version, explain_tile
-from landslide_core.folder import Run, open_run
+from landslide_core.explanation import TileExplanation
+from landslide_core.folder import Run, check_inputs, check_version, open_run
 from landslide_core.grid import Window
 from landslide_core.places import is_address
 from landslide_core.plan import tiling_of
@@ -102,6 +102,8 @@ def overview(inputs: SceneInputs) -> render.Overview:
 
 @st.cache_data(max_entries=64, show_spinner="Asking the filter and the ensemble …")
 def _explanation(_run: Run, stamp: str, tile: int) -> TileExplanation:
+    from landslide_core.explain import explain_tile  # torch, which most pages don't need
+
     return explain_tile(_run, tile)
 
 

@@ -2,7 +2,10 @@
 
 from starlette.routing import BaseRoute
 
-from pages.parts import features, handover, receiving, scripts, serving, tiles
+from pages.parts import scripts, serving
+from pages.parts.maps import features, tiles
+from pages.parts.run import handover
+from pages.parts.upload import receiving
 
 
 def routes(base: str = "") -> list[BaseRoute]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -16,12 +16,14 @@ VENDOR: Final = Path(__file__).parent.parent / "vendor"
 LEAFLET: Final = VENDOR / "leaflet-1.9.4"
 DRAW: Final = VENDOR / "leaflet-draw-1.0.4"
 BROWSER: Final = Path(__file__).parent.parent / "browser"  # our own
+COUNTRIES: Final = VENDOR / "natural-earth-4.1.0" / "countries-50m.json"
 # The map lives in a frame at component/streamlit_folium.st_folium/index.html: two steps up is
 # the app's root, whatever server.baseUrlPath or a proxy has put before it.
 ROOT: Final = "../.."
+_KEEP: Final = {"Cache-Control": "public, max-age=86400"}  # the address changes with the files
 # One request for all of a map's scripts: streamlit-folium awaits each before it asks for the next.
 BUNDLES: Final[dict[str, tuple[Path, ...]]] = {
-    "leaflet": (LEAFLET / "leaflet.js",),
+    "leaflet": (*(LEAFLET / "leaflet.js", BROWSER / "outline-shapes.js", BROWSER / "outlines.js"),),
     "draw": (DRAW / "leaflet.draw.js",),
     "map": (
         *(LEAFLET / "leaflet.js", DRAW / "leaflet.draw.js"),
@@ -37,6 +39,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Mount(f"{base}/leaflet-draw", StaticFiles(directory=DRAW)),
         Mount(f"{base}/browser", StaticFiles(directory=BROWSER)),
         Route(f"{base}/scripts/{{name}}.js", _send),
+        Route(f"{base}/outlines/{COUNTRIES.name}", _send_countries),
     ]
 
 
@@ -45,6 +48,18 @@ def bundle(name: str) -> str:
     if serving.are_routes_there():
         return f"{ROOT}/scripts/{name}.js?v={_stamp(BUNDLES[name])}"
     return f"data:text/javascript;base64,{b64encode(_joined(name)).decode()}"
+
+
+def countries() -> str | None:
+    """Where a frame finds the outlines of countries; None where the app has no routes."""
+    if serving.are_routes_there():
+        return f"{ROOT}/outlines/{COUNTRIES.name}?v={_stamp([COUNTRIES])}"
+    return None
+
+
+def module(*names: str) -> str:
+    """Our own scripts as one module, for a component of the page."""
+    return "\n".join((BROWSER / name).read_text() for name in ("latest_call.js", *names))
 
 
 def style(path: Path) -> str:
@@ -69,5 +84,8 @@ def _send(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in BUNDLES:
         return Response("There is no such script; reload the page.", 404, media_type="text/plain")
-    keep = {"Cache-Control": "public, max-age=86400"}  # the address changes with the files
-    return Response(_joined(name), media_type="text/javascript", headers=keep)
+    return Response(_joined(name), media_type="text/javascript", headers=_KEEP)
+
+
+def _send_countries(request: Request) -> Response:
+    return FileResponse(COUNTRIES, media_type="application/json", headers=_KEEP)

@@ -7,14 +7,16 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from landslide_core.catalogue.fetch import Fetched
-from landslide_core.catalogue.search import Found
 from landslide_core.folder import list_runs
 from landslide_core.readers.given import SceneInputs
+
+if TYPE_CHECKING:
+    from landslide_core.catalogue.fetch import Fetched
+    from landslide_core.catalogue.search import Found
 
 ROOT: Final = Path(__file__).parents[2]
 SAMPLE: Final = ROOT / "sample_data"
@@ -215,13 +217,13 @@ def keep_drawn(features: list[dict[str, Any]]) -> None:
     st.session_state["drawn"] = features
 
 
-def found() -> tuple[Found, int] | None:
+def found() -> "tuple[Found, int] | None":
     """What the last search found, and the number of that search in this session."""
     last: tuple[Found, int] | None = st.session_state.get("found")
     return last
 
 
-def keep_found(new: Found) -> None:
+def keep_found(new: "Found") -> None:
     """Remember what a search found, and forget what was chosen of the last one."""
     last = found()
     st.session_state["found"] = (new, last[1] + 1 if last else 1)
@@ -234,13 +236,13 @@ def ranks() -> dict[str, int]:
     return chosen
 
 
-def loaded_scene() -> tuple[Fetched, str] | None:
+def loaded_scene() -> "tuple[Fetched, str] | None":
     """The scene last loaded from a catalogue, and its name."""
     loaded: tuple[Fetched, str] | None = st.session_state.get("loaded")
     return loaded
 
 
-def keep_loaded_scene(fetched: Fetched, name: str) -> None:
+def keep_loaded_scene(fetched: "Fetched", name: str) -> None:
     """Remember a scene loaded from a catalogue for the Scene page."""
     st.session_state["loaded"] = (fetched, name)
 

@@ -5,16 +5,11 @@ from typing import Final
 import streamlit as st
 
 from landslide_core import render
+from landslide_core.outputs import VERDICT_WORDS as VERDICT_WORDS  # pages take it from here
+from landslide_core.readers.given import ROLE_WORDS
 from pages.parts import scripts, wording
 
 HISTORY: Final = scripts.BROWSER / "history.js"
-VERDICT_WORDS: Final[dict[str, str]] = {
-    "landslide": "Landslide",
-    "uncertain": "Uncertain",
-    "stable": "Stable",
-    "filtered_out": "Filtered out",
-    "no_data": "No data",
-}
 LABEL_WORDS: Final[dict[str, str]] = {
     "landslide": "Landslide",
     "stable": "Stable",
@@ -26,14 +21,6 @@ VERDICT_HELP: Final[dict[str, str]] = {
     "stable": "The probability is under the lower limit, as that of few landslide tiles is.",
     "filtered_out": "The negative filter dropped the tile before the ensemble saw it.",
     "no_data": "Too few valid pixels to judge.",
-}
-ROLE_WORDS: Final[dict[str, str]] = {
-    "s2": "Sentinel-2, after",
-    "desc_pre": "Sentinel-1 descending, before",
-    "desc_post": "Sentinel-1 descending, after",
-    "asc_pre": "Sentinel-1 ascending, before",
-    "asc_post": "Sentinel-1 ascending, after",
-    "dem": "Elevation model",
 }
 ORANGE_BAR: Final = "#d9730d"
 BLUE_BAR: Final = "#3f8fd2"

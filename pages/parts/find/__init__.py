@@ -1,0 +1,1 @@
+"""Scenes by place and date."""

@@ -1,0 +1,1 @@
+"""Looking at a scene: pictures side by side, under a divider, stretched."""

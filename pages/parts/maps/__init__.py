@@ -1,0 +1,1 @@
+"""Maps: what lies on them, the tiles and pictures they ask for."""

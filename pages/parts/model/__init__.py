@@ -1,0 +1,1 @@
+"""A bundle's card as figures and words."""

@@ -1,0 +1,1 @@
+"""What the files of a scene are, and what was understood."""

@@ -1,0 +1,1 @@
+"""Files from the browser: taken, kept and swept."""

@@ -1,0 +1,1 @@
+"""Why a tile got its verdict."""
