@@ -38,10 +38,11 @@ types: $(READY)
 	$(BIN)/mypy
 
 # One thread a process: on few cores, threads that wait for each other cost more than they bring.
+# Three processes on two cores: browser tests wait for a third of their time.
 # The longest files first, as tests/conftest.py orders them; pytest-xdist would begin with those of
 # the most tests.
 unit: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Every page, light and dark, wide and narrow, into docs/images.
 screenshots: $(READY) runs/sample/run.json

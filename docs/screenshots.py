@@ -41,7 +41,7 @@ PATIENCE: Final = 60_000  # ms
 
 def sharp(page: Page) -> None:
     """Wait for the map's own pictures, which are made once, in a process beside the app."""
-    frame = page.frame_locator("iframe[title*='st_folium']")
+    frame = page.frame_locator("iframe[title^='Map of']")
     frame.locator("img.leaflet-tile-loaded").nth(5).wait_for(timeout=PATIENCE)
 
 

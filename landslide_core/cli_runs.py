@@ -9,8 +9,8 @@ import typer
 from landslide_core.errors import RunDamaged
 from landslide_core.folder import PARTS, RECORD, begun_runs, damages, list_runs, remove_run
 from landslide_core.lock import is_held, owner
-from landslide_core.parts import PartStore, parts_of
-from landslide_core.plan import read_plan, tiling_of
+from landslide_core.parts import PartStore
+from landslide_core.plan import parts_in, read_plan
 from landslide_core.terminal import (
     Json,
     app,
@@ -70,7 +70,7 @@ def verify(run: Folder, as_json: Json = False) -> None:
             f"`landslide resume {run}` judges them again."
         )
     show(
-        {"run": str(run), "parts": len(parts_of(tiling_of(read_plan(run)))), "state": "whole"},
+        {"run": str(run), "parts": len(parts_in(read_plan(run))), "state": "whole"},
         as_json,
     )
 
@@ -91,7 +91,7 @@ def _state(run: Path) -> str:
     """How far a run is, in a few words."""
     if (run / RECORD).is_file():
         return "finished"
-    parts = parts_of(tiling_of(read_plan(run)))
+    parts = parts_in(read_plan(run))
     store = PartStore(run / PARTS)
     done = sum(store.damage(part) is None for part in parts)
     said = f"{done} of {len(parts)} parts done"

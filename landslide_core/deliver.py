@@ -12,11 +12,13 @@ from landslide_core.errors import BundleNotFound, CannotWrite, RunDamaged
 from landslide_core.folder import RECORD, Run
 from landslide_core.fresh import fresh
 from landslide_core.manifest import CARD_TEXT, manifest_of
+from landslide_core.plan import cloud_from_of
 from landslide_core.report.write import write_reports
 from landslide_core.review.export import PACKAGE, TABLE, export_review
 from landslide_core.review.journal import JOURNAL
 from landslide_core.review.review import Review
 from landslide_core.stac_item import ASSETS, stac_item, write_item, write_stac
+from landslide_core.tiles import CLOUD_NOTES
 from landslide_core.vectors import (
     write_csv,
     write_geojson,
@@ -131,6 +133,10 @@ def _readme(run: Run, names: list[str], alarms_only: bool, reviewed: bool) -> st
             "tiles.gpkg and tiles.parquet are as the model left them; tiles.geojson, tiles.kml\n"
             "and tiles.csv also have what people said of a tile, in the column corrected.\n"
         )
+    part += "cloud_fraction is the cloudy share of a tile, empty where no optical sensor saw it."
+    if note := CLOUD_NOTES[cloud_from_of(run.meta)]:
+        part += f"\n{note}"
+    part += "\n"
     checked = "checked by people on the images alone" if reviewed else "confirmed by nobody"
     simulated = (
         "SIMULATED SCENE: no satellite took these images.\n\n" if run.meta["simulated"] else ""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from landslide_core.bands import OPTICAL, POLARISATIONS, RADAR_ROLES, radar_band
-from landslide_core.combinations import GROUPS, PARTIAL
+from landslide_core.combinations import COMBINATIONS, GROUPS, PARTIAL
 from landslide_core.devices import resolve_device
 from landslide_core.drift import drift_of, placed, warning_of
 from landslide_core.errors import NoMemory
@@ -125,6 +125,17 @@ def measured(card: Mapping[str, Any], combination: str) -> dict[str, float] | No
     )
 
 
+def nearest(card: Mapping[str, Any], combination: str) -> str | None:
+    """The combination with scores that uses most of these inputs and nothing else, if there is one.
+
+    Of several the one that does worst: what more inputs add is not known, and not promised.
+    """
+    groups = set(combination.split("+"))
+    below = [name for name in COMBINATIONS if set(name.split("+")) < groups]
+    known = {name: scores["auc"] for name in below if (scores := measured(card, name))}
+    return min(known, key=lambda name: (-len(name.split("+")), known[name]), default=None)
+
+
 def unlike(scene: Scene, quantiles: Mapping[str, Sequence[float]]) -> str | None:
     """The warning where LOOKED_AT tiles spread over a scene are unlike what a bundle learnt."""
     tiling = Tiling(scene.grid.height, scene.grid.width)
@@ -180,9 +191,9 @@ def _power(device: str, workers: int, card: Mapping[str, Any]) -> tuple[float, s
     energy = card.get("energy") or {}
     if device == "cpu" and energy.get("kwh") and energy.get("seconds"):
         watts = JOULES * float(energy["kwh"]) / float(energy["seconds"])
-        guessed = "estimated" in str(energy.get("method"))
-        words = "what its card estimates of" if guessed else "the mean of"
-        return watts, f"{watts:.0f} W, {words} the bundle's training, maybe on another machine"
+        how = "estimated" if "estimated" in str(energy.get("method")) else "measured"
+        words = f"the mean while the bundle was trained ({how}, maybe on another machine)"
+        return watts, f"{watts:.0f} W, {words}"
     if device == "cpu":
         return WATTS["cpu"] * workers, f"{WATTS['cpu']:.0f} W a core, assumed"
     return WATTS[device], f"{WATTS[device]:.0f} W for a graphics card and its host, assumed"

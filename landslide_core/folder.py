@@ -14,9 +14,9 @@ from landslide_core.errors import RunBusy, RunDamaged
 from landslide_core.grid import Grid
 from landslide_core.hashes import sha256_of
 from landslide_core.lock import is_held
-from landslide_core.parts import PartStore, parts_of
+from landslide_core.parts import PartStore
 from landslide_core.places import is_address
-from landslide_core.plan import PLAN, grid_of, read_plan, tiling_of
+from landslide_core.plan import PLAN, grid_of, parts_in, read_plan
 from landslide_core.readers.given import SceneInputs, inputs_from
 
 RECORD: Final = "run.json"
@@ -134,6 +134,15 @@ def begun_runs(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
+def kept_tiles(folder: Path) -> tuple[int, int]:
+    """How many tiles of a run begun are judged and on disk, and how many it has.
+
+    Raises RunDamaged. Without reading the parts: `damages` says whether they are whole.
+    """
+    parts, store = parts_in(read_plan(folder)), PartStore(folder / PARTS)
+    return sum(len(part) for part in parts if store.has(part)), sum(map(len, parts))
+
+
 def damages(folder: Path) -> dict[str, str]:
     """What is wrong with a run's parts and files, by name; empty where all is whole.
 
@@ -141,7 +150,7 @@ def damages(folder: Path) -> dict[str, str]:
     """
     plan = read_plan(folder)
     store = PartStore(folder / PARTS)
-    found = {part.name: store.damage(part) for part in parts_of(tiling_of(plan))}
+    found = {part.name: store.damage(part) for part in parts_in(plan)}
     wrong = {name: what for name, what in found.items() if what}
     try:
         hashes = json.loads((folder / RECORD).read_text())["sha256"]

@@ -38,7 +38,9 @@ class Judgement:
     spread: Floats  # (N,) standard deviation of the votes, 0..0.5
     agreement: Floats  # (N,) share of votes over their member's threshold
     filter_score: Floats  # (N,)
-    cloud_fraction: Floats  # (N,) of the pixels seen by the optical sensor
+    # (N,) of the pixels seen by the optical sensor; where the scene has no cloud layer, the share
+    # that the rule on brightness takes for cloud, which is a guess
+    cloud_fraction: Floats
     valid_fraction: Floats  # (N,) pixels with data in any band
     votes: Floats  # (N, members, 8); NaN where none was needed any more
     votes_cast: NDArray[np.uint8]  # (N,)

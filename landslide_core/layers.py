@@ -11,6 +11,7 @@ from landslide_core.bands import OPTICAL, POLARISATIONS
 from landslide_core.folder import Run
 from landslide_core.judgement import VERDICTS
 from landslide_core.outputs import VERDICT_COLOURS
+from landslide_core.plan import cloud_from_of
 from landslide_core.render import (
     CHANGE_LIMITS,
     RADAR_LIMITS,
@@ -194,9 +195,7 @@ def of_run(run: Run) -> list[Layer]:
     ]
     missing = set(run.meta["missing_bands"])
     names = {band for layer in LAYERS.values() for band in layer.bands} - {CLOUD} - missing
-    said = [str(decision["decided"]) for decision in run.meta["decisions"]]
-    has_cloud = any("scene classes" in line or "cloud probability" in line for line in said)
-    return [*results, *of_scene(names, has_cloud)]
+    return [*results, *of_scene(names, cloud_from_of(run.meta) == "layer")]
 
 
 def limits_of(

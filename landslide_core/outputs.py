@@ -24,9 +24,10 @@ from landslide_core.errors import CannotWrite
 from landslide_core.grid import Grid, Tiling
 from landslide_core.judgement import CELL, HEAT, HEAT_STEP, NO_DATA, VERDICTS, Detections, Judgement
 from landslide_core.opening import GDAL_OPTIONS
+from landslide_core.qgis import by_verdict, write_style
 from landslide_core.slope import alarms
 
-_UNDATED: Final = "2000-01-01T00:00:00.000Z"
+UNDATED: Final = "2000-01-01T00:00:00.000Z"
 VERDICT_NO_DATA: Final = 255  # in verdict.tif; codes 0.. are indices into VERDICTS
 # Told apart with any colour vision, and darker in the order of alarm: at least 8 L* a step.
 VERDICT_COLOURS: Final[dict[str, str]] = {
@@ -50,6 +51,9 @@ def tile_table(
     grid: Grid, detections: Detections, least_slope: float = 0.0
 ) -> geopandas.GeoDataFrame:
     """One row a tile, in EPSG:4326: position, verdict, scores, each member's mean vote.
+
+    `cloud_fraction` is a guess where the run's record has `cloud_from` "brightness", by the rule
+    on bright red alone; NaN where no optical sensor saw the tile.
 
     A tile less steep than `least_slope` (degrees) keeps its verdict and raises no alarm.
     """
@@ -115,12 +119,19 @@ def write_tiles(tiles: geopandas.GeoDataFrame, folder: Path) -> list[Path]:
     parquet, package = folder / "tiles.parquet", folder / "tiles.gpkg"
     tiles.to_parquet(parquet, index=False)
     # The package notes when it was written; the same results shall be the same bytes.
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _UNDATED})
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": UNDATED})
     try:
         tiles.to_file(package, layer="tiles", driver="GPKG")
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    style_tiles(package, "verdict")
     return [parquet, package]
+
+
+def style_tiles(package: Path, column: str) -> None:
+    """Let QGIS colour a GeoPackage's layer "tiles" by the verdict in a column. Raises OSError."""
+    qml = by_verdict(column, VERDICT_COLOURS, VERDICT_WORDS)
+    write_style(package, "tiles", qml, UNDATED)
 
 
 def write_rasters(grid: Grid, detections: Detections, folder: Path) -> list[Path]:

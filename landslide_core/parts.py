@@ -16,10 +16,14 @@ from landslide_core.grid import Tiling, Window
 from landslide_core.hashes import sha256_of
 from landslide_core.judgement import Judgement
 
-# Pixels a side of a part: two 512-pixel blocks of a file wide, one high, so that each block is
-# decoded about once, and a lost part costs seconds.
+# Pixels a side of a part, at most: two 512-pixel blocks of a file wide, one high, so that each
+# block is decoded about once, and a lost part costs seconds.
 HEIGHT: Final = 512
 WIDTH: Final = 1024
+_FEW: Final = 8  # parts, under which stopping or a crash would lose much of a small scene
+_HALVINGS: Final = 2
+
+Shape = tuple[int, int]  # height and width of a part, pixels
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,18 @@ class Part:
         return (rows * tiling.cols + np.arange(self.col, self.col + self.cols)).ravel()
 
 
-def parts_of(tiling: Tiling) -> list[Part]:
-    """All parts of a tiling, row by row."""
-    high, wide = HEIGHT // tiling.stride, WIDTH // tiling.stride
+def part_shape(tiling: Tiling) -> Shape:
+    """How large a new run's parts are: the smaller the scene, the smaller, within limits."""
+    for halved in range(_HALVINGS + 1):
+        shape = max(HEIGHT >> halved, TILE), max(WIDTH >> halved, TILE)
+        if len(parts_of(tiling, shape)) >= _FEW:
+            break
+    return shape
+
+
+def parts_of(tiling: Tiling, shape: Shape | None = None) -> list[Part]:
+    """All parts of a tiling, row by row; of a shape, or of a new run's."""
+    high, wide = (side // tiling.stride for side in shape or part_shape(tiling))
     corners = [
         (row, col) for row in range(0, tiling.rows, high) for col in range(0, tiling.cols, wide)
     ]
@@ -97,11 +110,15 @@ class PartStore:
         beside.replace(path)
         write_durably(self.folder / f"{part.name}.json", json.dumps(marker))
 
+    def has(self, part: Part) -> bool:
+        """Whether a part was written to its end."""
+        return (self.folder / f"{part.name}.json").is_file()
+
     def damage(self, part: Part) -> str | None:
         """What is wrong with a part's files, in a few words; None where they are whole."""
-        path, marker = (self.folder / f"{part.name}.{kind}" for kind in ("npz", "json"))
-        if not marker.is_file():
+        if not self.has(part):
             return "not done"
+        path, marker = (self.folder / f"{part.name}.{kind}" for kind in ("npz", "json"))
         try:
             said = json.loads(marker.read_text())
             if said["tiles"] != len(part):

@@ -19,11 +19,12 @@ from landslide_core.bands import TILE
 from landslide_core.errors import RunDamaged
 from landslide_core.grid import Grid, Tiling
 from landslide_core.opening import open_raster
-from landslide_core.parts import HEIGHT, WIDTH
+from landslide_core.parts import HEIGHT, WIDTH, Part, part_shape, parts_of
 from landslide_core.places import place_of
 from landslide_core.progress import Progress
 from landslide_core.readers.given import SceneInputs
 from landslide_core.scene import Scene
+from landslide_core.tiles import CloudFrom, cloud_from
 
 if TYPE_CHECKING:
     from landslide_core.bundle import Bundle
@@ -58,6 +59,7 @@ def describe(
     progress: Progress | None,
 ) -> dict[str, Any]:
     """The plan of a run: everything a reader needs to trust it, to repeat it, to go on with it."""
+    high, wide = part_shape(Tiling(*scene.grid.shape, options.stride))
     return {
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -67,12 +69,13 @@ def describe(
         "grid": grid_record(scene.grid),
         "stride": options.stride,
         "least_slope": options.least_slope,
-        "parts": {"height": HEIGHT, "width": WIDTH},
+        "parts": {"height": high, "width": wide},
         "backend": backend,
         "device": device,
         "decisions": [asdict(decision) for decision in scene.decisions],
         "warnings": list(scene.warnings),
         "missing_bands": list(scene.missing),
+        "cloud_from": cloud_from(scene),
         "versions": {
             "python": platform.python_version(),
             "gdal": rasterio.__gdal_version__,
@@ -95,7 +98,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
     """The plan of a run begun. Raises RunDamaged."""
     try:
         found: dict[str, Any] = json.loads((folder / PLAN).read_text())
-        if found["format"] != FORMAT or found["parts"] != {"height": HEIGHT, "width": WIDTH}:
+        if found["format"] != FORMAT or not _fits(found["parts"]):
             raise ValueError(f"format {found['format']} in parts of {found['parts']}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunDamaged(
@@ -103,6 +106,28 @@ def read_plan(folder: Path) -> dict[str, Any]:
             "the detection again."
         ) from error
     return found
+
+
+def _fits(parts: Mapping[str, Any]) -> bool:
+    """Whether parts are of whole tiles and no larger than memory is reckoned for."""
+    most = {"height": HEIGHT, "width": WIDTH}
+    return all(parts[side] in range(TILE, most[side] + 1, TILE) for side in most)
+
+
+def parts_in(meta: Mapping[str, Any]) -> list[Part]:
+    """A run's parts, as its plan cut them when it was begun."""
+    return parts_of(tiling_of(meta), (meta["parts"]["height"], meta["parts"]["width"]))
+
+
+def cloud_from_of(meta: Mapping[str, Any]) -> CloudFrom:
+    """Where a run's cloud flags came from; by its decisions where an earlier version wrote it."""
+    if "cloud_from" in meta:
+        found: CloudFrom = meta["cloud_from"]
+        return found
+    said = [str(decision["decided"]) for decision in meta["decisions"]]
+    if any("scene classes" in line or "cloud probability" in line for line in said):
+        return "layer"
+    return "unknown" if "red" in meta["missing_bands"] else "brightness"
 
 
 def grid_record(grid: Grid) -> dict[str, Any]:

@@ -36,13 +36,14 @@ from landslide_core.lock import held
 from landslide_core.outputs import tile_table, write_rasters, write_tiles
 from landslide_core.pace import DEFAULT_MEMORY, Pace
 from landslide_core.panel import Panel, panel_of
-from landslide_core.parts import Part, PartStore, parts_of, write_durably
+from landslide_core.parts import Part, PartStore, write_durably
 from landslide_core.plan import (
     PLAN,
     RunOptions,
     describe,
     file_records,
     grid_record,
+    parts_in,
     read_plan,
     tiling_of,
 )
@@ -157,7 +158,7 @@ def _make(
 ) -> Run:
     """Judge the parts that are not done, then write the results."""
     store = PartStore(folder / PARTS)
-    parts = parts_of(stream.tiling)
+    parts = parts_in(plan)
     (folder / RECORD).unlink(missing_ok=True)  # not finished until it is there again
     todo = [part for part in parts if store.damage(part)]
     before = len(stream.tiling) - sum(map(len, todo))

@@ -30,6 +30,7 @@ from landslide_core.folder import RECORD, Run
 from landslide_core.grid import lonlat
 from landslide_core.hashes import sha256_of
 from landslide_core.judgement import VERDICTS
+from landslide_core.plan import cloud_from_of
 
 _PROCESSING: Final = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 _EDGE: Final = 9  # points a side of the footprint, as a straight side of UTM is bent in degrees
@@ -168,6 +169,7 @@ def _told(run: Run) -> dict[str, Any]:
         "landslide:counts": meta["counts"],
         "landslide:alarms": meta.get("slope_mask", {}).get("alarms"),
         "landslide:warnings": meta["warnings"],
+        "landslide:cloud_from": cloud_from_of(meta),
         "landslide:inputs": [
             {
                 "role": entry["role"],

@@ -1,6 +1,7 @@
 """Tiles of a scene: their pixels and cloud, read a block at a time."""
 
 from collections.abc import Sequence
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,22 @@ from landslide_core.scene import Scene, grown
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+CloudFrom = Literal["layer", "brightness", "unknown"]
+
+# What a reader of the numbers must know of them.
+CLOUD_NOTES: Final[dict[CloudFrom, str]] = {
+    "layer": "",
+    "brightness": "The scene has no cloud layer: cloud was guessed where red is very bright. Thin "
+    "cloud is missed by that, and snow or bright ground may be taken for it.",
+    "unknown": "Where cloud lies is not known: the scene has neither a cloud layer nor a red band.",
+}
+
+
+def cloud_from(scene: Scene) -> CloudFrom:
+    """Where a scene's cloud flags come from: its own layers, the rule on brightness, nowhere."""
+    if scene.classes or scene.probabilities:
+        return "layer"
+    return "brightness" if "red" in scene.bands else "unknown"
 
 
 def read_block(scene: Scene, window: Window) -> tuple[Floats, Flags]:

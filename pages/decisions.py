@@ -5,6 +5,7 @@ import streamlit as st
 from landslide_core.explanation import TileExplanation
 from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS
+from landslide_core.plan import cloud_from_of
 from pages.parts import cached, state, theme
 from pages.parts.look import previews
 from pages.parts.run import results, run_page
@@ -17,33 +18,26 @@ def pick(run: Run) -> int:
     wanted = state.chosen_tile()
     tile = wanted if wanted in order else order[0]
     place = order.index(tile)
-    number, back, on, away, say, where = st.columns([3, 3, 3, 3, 3, 3], vertical_alignment="bottom")
-    typed = number.number_input("Tile", min(order), max(order), tile, step=1)
-    if back.button(
-        "Previous",
-        icon=":material/chevron_left:",
-        shortcut="P",
-        disabled=place == 0,
-        width="stretch",
-    ):
-        typed = order[place - 1]
-    if on.button(
-        "Next",
-        icon=":material/chevron_right:",
-        shortcut="N",
-        disabled=place == len(order) - 1,
-        width="stretch",
-    ):
-        typed = order[place + 1]
-    where.caption(f"{place + 1:,} of {len(order):,} by probability")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        typed = st.number_input("Tile", min(order), max(order), tile, step=1, width=160)
+        if st.button("Previous", icon=":material/chevron_left:", shortcut="P", disabled=place == 0):
+            typed = order[place - 1]
+        last = place == len(order) - 1
+        if st.button("Next", icon=":material/chevron_right:", shortcut="N", disabled=last):
+            typed = order[place + 1]
+        away = st.button("Show on map", icon=":material/map:", shortcut="M")
+        say = st.button("Review", icon=":material/rate_review:", shortcut="E")
+        st.caption(f"{place + 1:,} of {len(order):,} by probability", width="content")
+    if wanted is not None and wanted not in order:
+        st.warning(f"This run has no tile {wanted}; tile {tile}, the most probable, is shown.")
     if typed != tile and typed in order:
         state.choose_tile(int(typed))
         st.rerun()
     state.choose_tile(tile)
     state.show_tile_in_address(tile)
-    if away.button("Show on map", icon=":material/map:", shortcut="M", width="stretch"):
+    if away:
         st.switch_page("detect.py")
-    if say.button("Review", icon=":material/rate_review:", shortcut="E", width="stretch"):
+    if say:
         st.switch_page("review.py")
     return tile
 
@@ -55,7 +49,9 @@ def explain(run: Run, tile: int, why: TileExplanation) -> None:
     if label := cached.review_labels(run).get(tile):
         st.markdown(f":material/person: Reviewed: **{theme.LABEL_WORDS[label]}**")
     st.subheader("What the satellites saw", anchor=False)
-    previews.bands_of_tile(why.pixels, why.cloud)
+    previews.bands_of_tile(
+        why.pixels, why.cloud, run.meta["missing_bands"], cloud_from_of(run.meta)
+    )
     if why.verdict != "no_data":
         drift.tile(run, why.pixels)
         evidence.weighing(why)

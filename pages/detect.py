@@ -6,15 +6,17 @@ from landslide_core.errors import LandslideError
 from landslide_core.folder import Run
 from pages.parts import cached, state, theme, wording
 from pages.parts.maps import map
-from pages.parts.run import results, running
+from pages.parts.run import new_run, results, running
 
 
 @st.fragment
 def explore(run: Run) -> None:
     """Map beside the selected tile; a click reruns only this part."""
     left, right = st.columns([4, 1])
+    if (tile := state.chosen_tile()) is not None:
+        state.show_tile_in_address(tile)  # a link keeps it, also when it was chosen elsewhere
     with left:
-        said = map.draw(run, state.chosen_tile())
+        said = map.draw(run, tile)
     if said.tile is not None:
         state.choose_tile(said.tile)
         state.show_tile_in_address(said.tile)
@@ -35,13 +37,21 @@ def top(names: list[str], run: Run | None) -> None:
         results.choose(names, run.folder.name if run else None)
         if run is None:
             return
-        if not state.kept("new run", False) and st.button("New run", icon=":material/add:"):
+        if st.button("New run", icon=":material/add:"):
             state.keep("new run", True)
             st.rerun()
         if st.button("Review this run", icon=":material/rate_review:"):
             st.switch_page("review.py")
         if st.button("Export and report", icon=":material/ios_share:"):
             st.switch_page("export.py")
+
+
+def begin(run: Run | None) -> None:
+    """The form for another run, in place of the one that is there."""
+    new_run.panel()
+    if run and st.button(f"Back to run {run.folder.name}", icon=":material/arrow_back:"):
+        state.keep("new run", False)
+        st.rerun()
 
 
 def show() -> None:
@@ -54,23 +64,34 @@ def show() -> None:
         run = cached.run(folder) if folder else None
     except LandslideError as error:
         trouble = error
-    simulated = bool(run and run.meta["simulated"])
+    wanted = state.kept("new run", False)
+    shown = None if wanted else run
     lead = "One verdict a tile of a scene"
-    if run:
-        lead = f"Run {wording.escaped(run.folder.name)}: one verdict a tile"
-    theme.header("Detection", f"{lead}, and how sure the ensemble is of it.", simulated)
+    if shown:
+        lead = f"Run {wording.escaped(shown.folder.name)}: one verdict a tile"
+    theme.header(
+        "Detection",
+        f"{lead}, and how sure the ensemble is of it.",
+        bool(shown and shown.meta["simulated"]),
+    )
     if trouble:
         theme.problem(trouble)
     elif run is None and (asked := state.asked_run()):
         running.absent(asked, jobs)
+    if wanted:
+        running.watch(jobs)
+        begin(run)
+        return
     if run:
         state.choose_run(run.folder.name)
     top(names, run)
     running.watch(jobs)
-    wanted = state.kept("new run", False)
-    if wanted or run is None:  # else the room is the map's
-        running.panel(expanded=wanted or (trouble is None and not jobs))
     if run is None:
+        if trouble is None and not jobs:
+            new_run.panel()
+        elif st.button("New run", icon=":material/add:"):
+            state.keep("new run", True)
+            st.rerun()
         return
     results.summary(run)
     explore(run)

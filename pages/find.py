@@ -6,7 +6,7 @@ from landslide_core.catalogue.area import Area
 from landslide_core.catalogue.search import Catalogue, Choice, Wish, search
 from landslide_core.errors import LandslideError
 from pages.parts import state, theme, wording
-from pages.parts.find import areas, asking, finding
+from pages.parts.find import areas, asking, finding, remembered
 from pages.parts.maps import footprints
 
 ZOOMS = ("Footprints", "Area")
@@ -34,21 +34,21 @@ def look_for(wish: Wish, catalogue: Catalogue) -> None:
     """Ask the catalogue, and keep what it holds."""
     try:
         with st.spinner("Asking the catalogue …"):
-            state.keep_found(search(wish, catalogue))
+            remembered.keep_found(search(wish, catalogue))
     except LandslideError as error:
         theme.problem(asking.in_page_words(error))
 
 
 def earlier(wish: Wish, catalogue: Catalogue) -> None:
     """Say so where the candidates shown are those of another search."""
-    last = state.found()
+    last = remembered.found()
     if last and (last[0].wish, last[0].catalogue) != (wish, catalogue):
         st.caption("The candidates below are those of an earlier search.")
 
 
 def results() -> Choice | None:
     """What the last search found, and what was chosen of it."""
-    last = state.found()
+    last = remembered.found()
     if last is None:
         return None
     found, number = last
@@ -74,14 +74,14 @@ def picture(way: str, area: Area | None, choice: Choice | None) -> None:
     online = right.toggle(
         "Online map", help="Fetches OpenStreetMap from the internet; off by default."
     )
-    last = state.found()
+    last = remembered.found()
     shown = area or (last[0].wish.area if last else None)
     drawn = footprints.draw(
         footprints.Look(shown, choice, way == areas.DRAW, zoom == ZOOMS[0], online)
     )
     footprints.legend(choice)
     if way == areas.DRAW and drawn is not None and state.is_new("drawn", drawn):
-        state.keep_drawn(drawn)
+        remembered.keep_drawn(drawn)
         st.rerun()
 
 

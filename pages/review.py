@@ -19,9 +19,11 @@ def judge(run: Run, queue: queueing.Queue) -> None:
     with right:
         history.judged(run, tile, said, queue.labels.get(tile, {}))
         actions.notice()
+        if place.drawing:  # beside the picture: nothing goes on before it is kept or dropped
+            outline.panel(run, tile, said["outline"], drawn)
         actions.labelling(run, place, said["verdict"], said["comment"])
         actions.moving(run, place)
-        if pictured or said["outline"] is not None:
+        if not place.drawing and (pictured or said["outline"] is not None):
             outline.panel(run, tile, said["outline"], drawn)
         history.history(run, tile)
 

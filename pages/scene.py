@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from landslide_core.bands import RADAR_ROLES
 from landslide_core.errors import LandslideError, MissingBands
 from landslide_core.plan import is_simulated
 from landslide_core.readers.given import SceneInputs
@@ -12,7 +13,8 @@ from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import event_of
 from pages.parts import cached, state, theme
 from pages.parts.look import previews
-from pages.parts.scene import effort, overview, reading, roles_table, sources
+from pages.parts.scene import effort, overview, reading, remarks, roles_table, sources
+from pages.parts.scene.page_words import in_page_words
 
 SOURCES = {
     "Sample": sources.sample,
@@ -20,13 +22,18 @@ SOURCES = {
     "Server files": sources.server_files,
     "Found": sources.found,
 }
+IMAGES = ("s2", *RADAR_ROLES)  # roles of which a run needs at least one
+IN_ADDRESS = {kind.split()[0].lower(): kind for kind in SOURCES}  # "upload", "server", …
 
 
 def bring_in(place: DeltaGenerator) -> tuple[str, sources.Files | None]:
     """Where the files are from, and the files."""
-    usual = state.kept("source", "Found" if state.loaded_scene() else "Sample")
-    kind = place.segmented_control("Files from", list(SOURCES), default=usual, required=True)
+    usual = IN_ADDRESS.get(state.asked("source"), "Found" if state.loaded_scene() else "Sample")
+    kind = place.segmented_control(
+        "Files from", list(SOURCES), default=state.kept("source", usual), required=True
+    )
     state.keep("source", kind)
+    state.show_in_address("source", next(word for word in IN_ADDRESS if IN_ADDRESS[word] == kind))
     return kind, SOURCES[kind]()
 
 
@@ -36,10 +43,14 @@ def assign(
     """The files by role, with how they are to be read; None while no file has a role."""
     found = roles_table.look(files)
     with place:  # above the files, though they may name the day
-        event = reading.event(kind, files.event or event_of(found))
+        event = reading.event(kind, files, files.event or event_of(found))
     inputs = replace(files.inputs(roles_table.draw(files, found, event)), event=event)
-    if inputs == SceneInputs(event=event):
-        st.info("Give at least one file a role to go on.")
+    if not any(map(inputs.given, IMAGES)):
+        st.info(
+            "None of these files can be used. Bring in others to go on."
+            if all(map(remarks.refusal, found))
+            else "Give at least one file a role of Sentinel-1 or Sentinel-2 to go on."
+        )
         return None
     return reading.options(inputs, key=kind), found
 
@@ -75,18 +86,21 @@ def show() -> None:
     )
     left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
     kind, files = bring_in(left)
-    assigned = assign(kind, files, middle) if files else None
-    if assigned is None or files is None:
+    if files is None:
+        reading.no_event()
+        return
+    assigned = assign(kind, files, middle)
+    if assigned is None:
         return
     inputs, found = assigned
     try:
         understood(inputs, found, files.name, kind, right)
     except MissingBands as error:
-        theme.problem(error)
+        theme.problem(in_page_words(error))
         if inputs.s2:
             reading.name_bands(inputs, key=kind)
     except LandslideError as error:
-        theme.problem(error)
+        theme.problem(in_page_words(error))
 
 
 show()

@@ -94,7 +94,7 @@ def map_frame(page: Page, tiles: int | None = None) -> Frame:
     )
     end = monotonic() + WAIT / 1000
     while True:  # the page may draw the map anew meanwhile, in another frame
-        element = page.locator("iframe[title*='st_folium']").element_handle()
+        element = page.locator("iframe[title^='Map of']").element_handle()
         frame = element.content_frame() if element else None
         assert frame is not None
         try:

@@ -15,7 +15,7 @@ from landslide_core.manifest import CARD_TEXT
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 expect.set_options(timeout=WAIT)
-ROW, HEAD, ROLE = 35, 35, 270  # pixels: of a table's row, above the first, to the roles' middle
+ROW, HEAD, ROLE = 35, 35, 330  # pixels: of a table's row, above the first, to the roles' middle
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,7 @@ def test_bands_without_names_are_named_in_a_dialog(
     page.wait_for_function(AT_REST)
     page.locator("input.files").set_input_files(tmp_path / "s2.tif")
     expect(page.get_by_text("4 bands without known names")).to_be_visible()
+    page.wait_for_function(AT_REST)  # a button that is drawn anew just then loses its click
     page.get_by_role("button", name="Say which band is which").click()
     use = page.get_by_role("button", name="Use these")
     expect(use).to_be_disabled()
@@ -90,7 +91,7 @@ def test_bands_without_names_are_named_in_a_dialog(
     expect(use).to_be_enabled()
     use.click()
     expect(page.get_by_text("4 of 12")).to_be_visible()
-    field = page.get_by_label("Sentinel-2 band names (--s2-bands)", exact=True)
+    field = page.get_by_label("Sentinel-2 band names", exact=True)
     expect(field).to_have_value("B02,B03,B04,B08")
 
 

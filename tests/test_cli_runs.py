@@ -29,7 +29,7 @@ def begun(scene_inputs, bundle_path, tmp_path):
 def test_runs_are_listed_with_how_far_they_are(landslide, done, begun):
     code, out, _ = landslide("runs", "list", done.parent, "--json")
     assert code == 0
-    assert json.loads(out) == {"done": "finished", "begun": "0 of 1 parts done, interrupted"}
+    assert json.loads(out) == {"done": "finished", "begun": "0 of 2 parts done, interrupted"}
 
 
 def test_an_empty_folder_has_no_runs(landslide, tmp_path):

@@ -32,6 +32,7 @@ from landslide_core.fresh import fresh
 from landslide_core.outputs import VERDICT_COLOURS
 from landslide_core.review.review import Review
 from landslide_core.stac_item import acquired, footprint
+from landslide_core.tiles import CLOUD_NOTES
 
 KML = "{http://www.opengis.net/kml/2.2}"
 ITEM_SCHEMA = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
@@ -245,6 +246,7 @@ def test_the_stac_item_tells_no_path_of_this_machine(run, tmp_path):
     properties = json.loads(export_run(run, "stac", tmp_path / "i.json").read_text())["properties"]
     assert str(Path(run.meta["inputs"][0]["path"]).parent) not in json.dumps(properties)
     assert properties["landslide:inputs"][0]["sha256"] == run.meta["inputs"][0]["sha256"]
+    assert properties["landslide:cloud_from"] == "brightness"
 
 
 def test_an_item_spans_its_acquisitions(run, tmp_path):
@@ -282,6 +284,7 @@ def test_a_zip_holds_everything_and_says_what_it_is(run, tmp_path):
         readme = packed.read("README.txt").decode()
         item = json.loads(packed.read("item.json"))
         assert all(name in readme for name in names if name != "README.txt")
+        assert CLOUD_NOTES["brightness"] in readme  # the small scene has no cloud layer
         for name in FILES:
             assert hashlib.sha256(packed.read(name)).hexdigest() == run.meta["sha256"][name]
         for name, asset in item["assets"].items():

@@ -206,6 +206,10 @@ def test_cloud_fraction_is_of_the_pixels_the_optical_sensor_saw(bundle, tiles):
     pixels[0, :4, :8] = np.nan  # half of the cloud, an eighth of the tile
     judged = judge(pixels, cloud, bundle, all_votes(bundle, CPU))
     np.testing.assert_allclose(judged.cloud_fraction, [8 / 56])
+    pixels[0, :4] = np.nan
+    unseen = judge(pixels, cloud, bundle, all_votes(bundle, CPU))
+    assert np.isnan(unseen.cloud_fraction).all()  # not known, which is not 0
+    assert VERDICTS[unseen.verdict[0]] != "no_data"
 
 
 def test_a_missing_source_is_judged_by_its_own_threshold(bundle, tiles):

@@ -20,6 +20,7 @@ from landslide_core.estimate import (
     estimate,
     least_memory,
     measured,
+    nearest,
     past_runs,
     unlike,
 )
@@ -59,13 +60,15 @@ def test_time_by_past_runs() -> None:
     assert (found.seconds.low, found.seconds.high) == (pytest.approx(8), pytest.approx(19))
     assert found.time_from == "the last 2 runs here"
     assert found.watt_hours.likely == pytest.approx(12 * 10 / 3600)
-    assert found.power_from == "10 W, the mean of the bundle's training, maybe on another machine"
+    assert found.power_from == (
+        "10 W, the mean while the bundle was trained (measured, maybe on another machine)"
+    )
 
 
 def test_power_that_was_itself_estimated_is_called_so() -> None:
     card = {"energy": {**CARD["energy"], "method": "processor estimated: 8 W"}}
     found = estimate(grid(640, 1280), options(), [record(10, 100)], card)
-    assert found.power_from.startswith("10 W, what its card estimates of the bundle's training")
+    assert found.power_from.endswith("was trained (estimated, maybe on another machine)")
 
 
 def test_half_overlap_has_almost_four_times_the_tiles() -> None:
@@ -151,6 +154,25 @@ def test_scores_of_a_combination() -> None:
     assert measured(card, "visible+nir") == {k: v for k, v in scores.items() if k != "n"}
     assert measured(card, COMPLETE) is None
     assert measured({}, COMPLETE) is None
+
+
+def test_the_nearest_combination_with_scores_uses_nothing_that_is_not_there() -> None:
+    def scored(auc: float) -> dict[str, float]:
+        return {"auc": auc, "f1": 0.7, "recall": 0.8, "precision": 0.6}
+
+    known = {
+        "visible+nir": scored(0.92),
+        "desc_post+desc_pre": scored(0.8),
+        "visible+nir+desc_post+desc_pre": scored(0.97),
+        COMPLETE: scored(0.99),
+    }
+    card = {"out_of_fold": {"combinations": known}}
+    given = "visible+nir+desc_post+desc_pre+asc_post"
+    assert nearest(card, given) == "visible+nir+desc_post+desc_pre"  # the most of it
+    known.pop("visible+nir+desc_post+desc_pre")
+    assert nearest(card, given) == "desc_post+desc_pre"  # of two, the one that does worse
+    assert nearest(card, "asc_post") is None  # never one with more than is there
+    assert nearest({}, COMPLETE) is None
 
 
 def test_a_scene_unlike_what_was_learnt(made: Run) -> None:

@@ -99,7 +99,7 @@ def test_a_search_lists_candidates_with_the_best_ones_chosen(world: Small) -> No
     assert descending["Orbit"].tolist() == [168, 168]
     # 601,000 to 603,000 of the area and 601,500 to 604,000 of the image: three quarters
     assert ascending["Covers"][0] == pytest.approx(75, abs=2)
-    assert page.session_state["ranks"] == {"optical": 1, "desc": 1, "asc": 1}
+    assert page.session_state["kept ranks"] == {"optical": 1, "desc": 1, "asc": 1}
     assert "covers 7" in "".join(warning.value for warning in page.warning)
     assert "5 images, of each the window of 208 × 208 pixels" in texts(page)
 
@@ -123,6 +123,7 @@ def test_another_candidate_or_none_is_chosen_and_loaded(world: Small, home: Path
 
 def test_loading_leads_to_the_scene_page(world: Small, home: Path) -> None:
     page = searched(world.api)
+    page.session_state["kept source"] = "Sample"  # the Scene page was looked at before
     quiet(button(page, "Load into the app").click().run())
     (folder,) = (home / "scenes").iterdir()
     assert folder.name.startswith("50.53n-10.44e-03apr2024-")
@@ -256,9 +257,9 @@ def feature(shape: shapely.Polygon) -> dict[str, Any]:
 
 def test_what_is_drawn_is_the_area(world: Small) -> None:
     page = opened()
-    page.session_state["drawn"] = [feature(POLYGON)]
+    page.session_state["kept drawn"] = [feature(POLYGON)]
     assert "around 50.52° N, 10.44° E" in texts(quiet(page.run()))
-    page.session_state["drawn"] = []
+    page.session_state["kept drawn"] = []
     assert "EPSG:" not in texts(quiet(page.run()))
 
 

@@ -1,7 +1,9 @@
 """The map in a real browser: what it loads, what it never asks of the server, what a link keeps."""
 
+import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import CHROMIUM, MISSING, WAIT, Server
+from PIL import Image
 from playwright.sync_api import Browser, Frame, Page, expect
 from playwright.sync_api import Error as PlaywrightError
 
+from landslide_core.bands import TILE
 from landslide_core.folder import Run
 from landslide_core.grid import Tiling
 from landslide_core.judgement import VERDICTS, Detections, Judgement
@@ -41,12 +45,12 @@ PAINTED = """() => {
 }"""
 
 
-def write_large_run(folder: Path, like: Run) -> Run:
-    """A run of 3,000 x 3,000 pixels with random verdicts, its inputs out of reach."""
-    grid_record = {**like.meta["grid"], "height": SIDE, "width": SIDE}
+def write_large_run(folder: Path, like: Run, side: int = SIDE, stride: int = TILE) -> Run:
+    """A square run of random verdicts, its inputs out of reach."""
+    grid_record = {**like.meta["grid"], "height": side, "width": side}
     lost = [{**entry, "path": f"/gone{entry['path']}"} for entry in like.meta["inputs"]]
-    meta = {**like.meta, "grid": grid_record, "inputs": lost}
-    grid, tiling, rng = grid_of(meta), Tiling(SIDE, SIDE), np.random.default_rng(0)
+    meta = {**like.meta, "grid": grid_record, "inputs": lost, "stride": stride}
+    grid, tiling, rng = grid_of(meta), Tiling(side, side, stride), np.random.default_rng(0)
     tiles = Judgement.room_for(len(tiling), 2)
     tiles.verdict[:] = rng.choice(5, len(tiling), p=(0.02, 0.5, 0.3, 0.14, 0.04))
     chance = (tiles.verdict - 1.0) / 4 + rng.random(len(tiling)) / 4
@@ -64,10 +68,11 @@ def write_large_run(folder: Path, like: Run) -> Run:
 
 @pytest.fixture(scope="module")
 def home(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small run of a scene that is there, and a large one by hand."""
+    """A small run of a scene that is there; by hand a large one, and one of overlapping tiles."""
     folder = tmp_path_factory.mktemp("map")
     shutil.copytree(made.folder.parents[1], folder, dirs_exist_ok=True)
     write_large_run(folder / "runs" / "large", made)
+    write_large_run(folder / "runs" / "overlap", made, 320, TILE // 2)
     return folder
 
 
@@ -98,7 +103,7 @@ class Opened:
         """The map's frame, once its tiles are drawn."""
         end = monotonic() + WAIT / 1000
         while True:  # the page may draw the map anew meanwhile, in another frame
-            element = self.page.locator("iframe[title*='st_folium']").element_handle()
+            element = self.page.locator("iframe[title^='Map of']").element_handle()
             assert element is not None
             frame = element.content_frame()
             assert frame is not None
@@ -112,13 +117,17 @@ class Opened:
 
     def at(self, script: str) -> tuple[float, float]:
         """Where a place, given as a script, is in the window, in pixels."""
-        box = self.page.locator("iframe[title*='st_folium']").bounding_box()
+        box = self.page.locator("iframe[title^='Map of']").bounding_box()
         assert box is not None
         place = self.frame().evaluate(
             f"(() => {{ const p = landslide.map.latLngToContainerPoint({script});"
             "return [p.x, p.y]; })()"
         )
         return box["x"] + place[0], box["y"] + place[1]
+
+    def scrolled(self) -> float:
+        """How far the page is scrolled, in pixels."""
+        return float(self.page.get_by_test_id("stMain").evaluate("page => page.scrollTop"))
 
     def quiet(self) -> None:
         """Wait until nothing runs, and forget what was told so far."""
@@ -131,13 +140,15 @@ class Opened:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[[str], Opened]]:
+def visit(browser: Browser) -> Iterator[Callable[..., Opened]]:
     """Open an address as somebody new; all that was asked for must have been the server's."""
     contexts = []
     asked: list[str] = []
 
-    def go(url: str) -> Opened:
-        context = browser.new_context(viewport={"width": 1440, "height": 1500})
+    def go(url: str, width: int = 1440, height: int = 1500, phone: bool = False) -> Opened:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, has_touch=phone, is_mobile=phone
+        )
         contexts.append(context)
         context.on("request", lambda request: asked.append(request.url))
         context.add_init_script(WATCH)
@@ -163,7 +174,7 @@ def tile(number: int) -> str:
 
 
 def test_a_large_run_is_painted_within_two_seconds(
-    visit: Callable[[str], Opened], address: str
+    visit: Callable[..., Opened], address: str
 ) -> None:
     visit(f"{address}/detect?run=large").frame()  # the server has imported all that it needs
     # The promise holds on a machine at rest; a busy one shows only that the map comes at all.
@@ -180,7 +191,7 @@ def test_a_large_run_is_painted_within_two_seconds(
 
 
 def test_pan_zoom_layers_and_threshold_tell_the_server_nothing(
-    visit: Callable[[str], Opened], address: str
+    visit: Callable[..., Opened], address: str
 ) -> None:
     opened = visit(f"{address}/detect?run=large")
     frame = opened.frame()
@@ -208,8 +219,121 @@ def test_pan_zoom_layers_and_threshold_tell_the_server_nothing(
     assert "&t=0.75" in opened.page.url
 
 
+def test_the_first_click_hits_its_tile_and_the_wheel_waits_for_it(
+    visit: Callable[..., Opened], address: str
+) -> None:
+    opened = visit(f"{address}/detect?run=tiny", height=620)
+    page, frame = opened.page, opened.frame()
+    box = page.locator("iframe[title='Map of the run']").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] > 620  # the window's edge cuts the map
+    zoom, farthest = frame.evaluate("[landslide.map.getZoom(), landslide.map.getMinZoom()]")
+    assert zoom - 4 < farthest < zoom  # not the whole Earth
+    page.mouse.move(*opened.at(tile(2)))
+    page.mouse.wheel(0, 40)
+    expect(frame.locator(".hint")).to_have_text(re.compile("Click the map, or hold"))
+    page.mouse.wheel(0, -400)
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
+    assert frame.evaluate("landslide.map.getZoom()") == zoom
+    page.mouse.move(*opened.at(tile(2)))
+    page.mouse.down()
+    page.wait_for_timeout(200)  # a page that scrolls has done it by now
+    page.mouse.up()
+    expect(page.get_by_text("Tile 2", exact=True)).to_be_visible()
+    assert opened.scrolled() == 0
+    page.mouse.wheel(0, -120)
+    frame.wait_for_function(f"landslide.map.getZoom() > {zoom}")
+    assert opened.scrolled() == 0
+
+
+def test_panel_and_legend_share_the_height_and_full_screen_fits(
+    visit: Callable[..., Opened], address: str
+) -> None:
+    frame = visit(f"{address}/detect?run=tiny").frame()
+    frame.locator("#f-layer").select_option("desc-change-vv")
+    frame.locator("#f-result").select_option("spread")
+    frame.get_by_label("Colour by").select_option("verdict")
+    panel, key = (frame.locator(name).bounding_box() for name in (".panel", ".key"))
+    assert panel is not None
+    assert key is not None
+    assert panel["y"] + panel["height"] <= key["y"]
+    cut = frame.evaluate(
+        """[...document.querySelectorAll("select")].flatMap(select => {
+            const pen = document.createElement("canvas").getContext("2d");
+            pen.font = getComputedStyle(select).font;
+            return [...select.options].map(option => option.text)
+                .filter(text => pen.measureText(text).width > select.clientWidth - 26);
+        })"""
+    )
+    assert cut == []
+    zoom, width = frame.evaluate("[landslide.map.getZoom(), landslide.map.getSize().x]")
+    frame.get_by_role("button", name="Full screen").click()
+    frame.wait_for_function(f"landslide.map.getSize().x > {width}")
+    assert frame.evaluate("landslide.map.getZoom()") > zoom
+
+
+def test_tiles_that_overlap_do_not_stack_their_colours(
+    visit: Callable[..., Opened], address: str, home: Path
+) -> None:
+    opened = visit(f"{address}/detect?run=overlap#colour=verdict")
+    frame = opened.frame()
+    stacked = frame.evaluate(
+        """(() => {
+            const fills = landslide.tiles().map(({layers}) => layers
+                .find(([, part]) => part === "fill")[0].getBounds().pad(-0.1));
+            return fills.filter((one, i) =>
+                fills.some((other, k) => k > i && one.intersects(other)));
+        })()"""
+    )
+    assert stacked == []
+    below, above = frame.evaluate(
+        "['fills', 'result'].map(n => +landslide.map.getPane(n).style.zIndex)"
+    )
+    assert below < above  # what lies on top does so
+    verdicts = Run(home / "runs" / "overlap", {}).tiles["verdict"].tolist()
+    calm = next(
+        i for i in range(10, 70) if verdicts[i] == "filtered_out" and verdicts[i + 1] == "uncertain"
+    )
+    opened.page.mouse.click(*opened.at(tile(calm)))  # where the next one lies too
+    expect(opened.page.get_by_text(f"Tile {calm}", exact=True)).to_be_visible()
+
+
+def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
+    visit: Callable[..., Opened], address: str
+) -> None:
+    opened = visit(f"{address}/detect?run=tiny", 390, 844, phone=True)
+    page, frame = opened.page, opened.frame()
+    page.locator("iframe[title^='Map of']").scroll_into_view_if_needed()
+    for name in ("Zoom in", "Show the whole run", "Layers"):
+        box = frame.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 40
+    session = page.context.new_cdp_session(page)
+
+    def swipe(*across: float) -> None:
+        """As many fingers, down from the map's middle by 100 pixels."""
+        x, y = opened.at("landslide.map.getCenter()")
+        for step in range(11):
+            points = [{"x": x + a, "y": y + 10 * step, "id": i} for i, a in enumerate(across)]
+            kind = "touchMove" if step else "touchStart"
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.wait_for_timeout(500)
+
+    middle, scrolled = "landslide.map.getCenter().lat", opened.scrolled()
+    before = frame.evaluate(middle)
+    swipe(0)
+    assert opened.scrolled() < scrolled
+    assert frame.evaluate(middle) == before
+    assert frame.locator(".hint").inner_text() == "Two fingers move the map"
+    scrolled = opened.scrolled()
+    swipe(-40, 40)
+    assert frame.evaluate(middle) > before
+    assert opened.scrolled() == scrolled
+
+
 def test_a_link_reopens_the_same_picture(
-    visit: Callable[[str], Opened], address: str, home: Path
+    visit: Callable[..., Opened], address: str, home: Path
 ) -> None:
     first = visit(f"{address}/detect?run=large")
     frame = first.frame()
@@ -233,7 +357,7 @@ def test_a_link_reopens_the_same_picture(
 
 @pytest.mark.parametrize("noise", ["map=99/x/1e9&layer=../x&t=7&lo=&base=evil", "map=3/-80/-170"])
 def test_noise_in_the_address_is_left_out(
-    visit: Callable[[str], Opened], address: str, noise: str
+    visit: Callable[..., Opened], address: str, noise: str
 ) -> None:
     frame = visit(f"{address}/detect?run=tiny#{noise}").frame()
     look = frame.evaluate("landslide.look")
@@ -241,7 +365,7 @@ def test_noise_in_the_address_is_left_out(
     assert frame.evaluate("landslide.map.getZoom()") > 12
 
 
-def test_click_double_click_and_area(visit: Callable[[str], Opened], address: str) -> None:
+def test_click_double_click_and_area(visit: Callable[..., Opened], address: str) -> None:
     opened = visit(f"{address}/detect?run=tiny")
     page, frame = opened.page, opened.frame()
     page.mouse.move(*opened.at(tile(12)))
@@ -256,6 +380,10 @@ def test_click_double_click_and_area(visit: Callable[[str], Opened], address: st
     page.mouse.move(right + 16, bottom + 16, steps=5)
     page.mouse.up()
     expect(page.get_by_text("tiles have their middle in it")).to_be_visible()
+    edge = {"x": left - 20, "y": top + 20, "width": 8, "height": 8}  # over the tiles
+    seen = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=edge))).convert("RGB")).astype(int)
+    assert (np.abs(seen - (214, 0, 127)).sum(-1) < 60).any()
+    assert (seen.min(-1) > 230).any()  # its casing
     with page.expect_download() as caught:
         page.get_by_role("button", name="Tiles inside, GeoJSON").click()
     found = json.loads(Path(caught.value.path()).read_text())["features"]
@@ -273,7 +401,7 @@ def test_click_double_click_and_area(visit: Callable[[str], Opened], address: st
 
 
 def test_without_routes_the_map_brings_all_that_it_needs(
-    visit: Callable[[str], Opened], home: Path
+    visit: Callable[..., Opened], home: Path
 ) -> None:
     with serving(home, "pages/navigation.py") as base:
         frame = visit(f"{base}/detect?run=tiny").frame()

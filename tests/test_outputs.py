@@ -1,10 +1,15 @@
 """What other programs open: rasters and tables at the right place, with the same numbers."""
 
 import csv
+import sqlite3
+from contextlib import closing
+from errno import ENOSPC
+from xml.etree import ElementTree
 
 import geopandas
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 import rasterio
 from affine import Affine
@@ -15,7 +20,14 @@ from landslide_core.drift import BINS
 from landslide_core.explain import explain_tile
 from landslide_core.grid import Tiling
 from landslide_core.judgement import HEAT, VERDICTS, Judgement, heat_codes
-from landslide_core.outputs import VERDICT_NO_DATA, localisation, write_predictions
+from landslide_core.outputs import (
+    VERDICT_COLOURS,
+    VERDICT_NO_DATA,
+    VERDICT_WORDS,
+    localisation,
+    style_tiles,
+    write_predictions,
+)
 
 RASTERS = ("probability", "spread", "verdict")
 
@@ -210,3 +222,52 @@ def test_predictions_of_patches_are_readable_answers(tmp_path):
     assert [row["label"] for row in rows] == ["1", "0", "0", "1"]
     assert [row["verdict"] for row in rows] == ["landslide", "filtered_out", "no_data", "uncertain"]
     assert [row["probability"] for row in rows] == ["0.900000", "0.100000", "", "0.500000"]
+
+
+def test_qgis_finds_a_default_style_by_verdict(run):
+    package = run.folder / "tiles.gpkg"
+    (kept,) = pyogrio.read_dataframe(package, layer="layer_styles").to_dict("records")
+    # What QGIS asks for: no catalogue, no schema, the layer and its geometry column.
+    named = ("f_table_catalog", "f_table_schema", "f_table_name", "f_geometry_column")
+    assert [kept[name] for name in named] == ["", "", "tiles", "geom"]
+    assert pyogrio.read_info(package, layer="tiles")["geometry_name"] == "geom"
+    assert kept["useAsDefault"]
+    root = ElementTree.fromstring(kept["styleQML"])
+    renderer = root.find("renderer-v2")
+    assert (renderer.get("type"), renderer.get("attr")) == ("categorizedSymbol", "verdict")
+    told = {one.get("value"): one for one in renderer.iter("category")}
+    assert {name: one.get("label") for name, one in told.items()} == VERDICT_WORDS
+    fills = {
+        symbol.get("name"): symbol.find("layer/Option/Option[@name='color']").get("value")
+        for symbol in renderer.iter("symbol")
+    }
+    for name, colour in VERDICT_COLOURS.items():
+        *rgb, opacity = map(int, fills[told[name].get("symbol")].split(","))
+        assert bytes(rgb) == bytes.fromhex(colour[1:])
+        assert 0 < opacity < 255
+
+
+def test_a_style_leaves_the_layers_as_they_were(run):
+    package = run.folder / "tiles.gpkg"
+    assert [name for name, _ in pyogrio.list_layers(package)] == ["tiles", "layer_styles"]
+    assert len(geopandas.read_file(package)) == len(run.tiles)  # the first layer, unasked
+    with closing(sqlite3.connect(package)) as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        kinds = dict(file.execute("SELECT table_name, data_type FROM gpkg_contents"))
+    assert kinds == {"tiles": "features", "layer_styles": "attributes"}
+
+
+def test_a_disk_full_of_the_style_is_told_as_any_full_disk(run, tmp_path, monkeypatch):
+    class Full:
+        def __init__(self, path):
+            raise _full()
+
+    def _full():
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        return error
+
+    monkeypatch.setattr("landslide_core.qgis.sqlite3.connect", Full)
+    with pytest.raises(OSError, match="disk is full") as told:
+        style_tiles(tmp_path / "tiles.gpkg", "verdict")
+    assert told.value.errno == ENOSPC

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from paging import get, open_page, quiet, some_tile, texts
+from streamlit.testing.v1 import AppTest
 
 from landslide_core.bundle import load_bundle
 from landslide_core.calibration import Calibration
@@ -62,6 +63,33 @@ class TestDecision:
             assert heading in shown
         assert "2 members looked at the tile 8 ways each" in shown
         assert "a version that did not keep it" in shown  # the tiny bundle knows no rows
+
+    def test_a_tile_that_is_not_there_is_said(self, with_run: Path) -> None:
+        page = quiet(open_page("decisions", run="tiny", tile="999"))
+        assert "has no tile 999" in page.warning[0].value
+        assert page.query_params["tile"] != "999"
+
+    def test_what_a_tile_lacks_and_what_the_scene_lacks(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        missing = [f"asc_{pol}_{time}" for pol in ("vv", "vh") for time in ("pre", "post")]
+
+        def script() -> None:
+            import json
+            import os
+
+            import numpy as np
+
+            from pages.parts.look import previews
+
+            nothing = np.full((12, 64, 64), np.nan, np.float32)
+            missing = json.loads(os.environ["MISSING"])
+            previews.bands_of_tile(nothing, np.zeros((64, 64), bool), missing, "brightness")
+
+        monkeypatch.setenv("MISSING", json.dumps(missing))
+        page = quiet(AppTest.from_function(script, default_timeout=60).run())
+        said = [found.value for found in page.caption]
+        assert said == ["No data in this tile."] * 2 + ["Not in this scene."]
 
     def test_moving_to_a_neighbour(self, with_run: Path) -> None:
         page = open_page("decisions", run="tiny", tile="7")  # 5 × 5 tiles
@@ -227,6 +255,14 @@ def test_verdicts_in_words() -> None:
     assert dropped.endswith("the probability would be 0.27.")  # 1 / (1 + e)
     assert "Too few valid pixels" in reasons.verdict(explanation("no_data"))
     assert "drops nothing" in reasons.filter_sentence(explanation("stable", 0.4, -np.inf))
+
+
+def test_votes_that_say_otherwise_are_reconciled() -> None:
+    said = reasons.ensemble_sentence(explanation("stable"))  # 0.27, under 0.43
+    assert "64 of 80 votes reach" in said
+    assert "the votes' log-odds count 0.25 times, the filter's 0.50 times" in said
+    sure = replace(WEIGHING, votes_odds=4.0)
+    assert "count" not in reasons.ensemble_sentence(replace(explanation("stable"), weighing=sure))
 
 
 def test_the_probability_s_parts_in_a_table() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from time import process_time
 
@@ -67,6 +69,32 @@ class TestDetection:
         assert page.query_params["run"] == "my-run"
         assert len(page.metric) == 5
 
+    def test_a_new_run_says_of_what_and_hides_the_old_one(self, with_run: Path, made: Run) -> None:
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        inputs = replace(made.inputs(), event=date(2021, 6, 15))
+        page.session_state["scene"] = (inputs, "my scene")
+        page.session_state["kept new run"] = True  # as after "Go on to detection"
+        page = quiet(page.run())
+        assert "Scene **my scene**, event on 2021-06-15: Sentinel-2, after;" in texts(page)
+        assert not page.metric
+        assert [found.label for found in page.number_input] == []  # no DEM tells slopes
+        button(page, "Back to run tiny").click().run()
+        assert len(quiet(page).metric) == 5
+
+    def test_with_a_dem_flat_ground_can_be_left_out(self, home: Path, made: Run) -> None:
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        inputs = replace(made.inputs(), dem=made.inputs().desc_pre)
+        page.session_state["scene"] = (inputs, "steep")
+        page = quiet(page.run())
+        page.number_input[0].set_value(4.0)
+        button(page, "Run detection").click().run()
+        assert Queue(home / ".jobs").jobs()[0].options.least_slope == 4.0
+
+    def test_the_tile_chosen_elsewhere_is_in_the_address(self, with_run: Path) -> None:
+        page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
+        page.session_state["run"], page.session_state["tile"] = "tiny", 7
+        assert quiet(page.run()).query_params["tile"] == "7"
+
     def test_a_taken_name_is_refused(self, with_run: Path, made: Run) -> None:
         page = AppTest.from_file(PAGES / "detect.py", default_timeout=60)
         page.session_state["scene"] = (made.inputs(), "tiny")
@@ -80,7 +108,7 @@ class TestDetection:
         queue = Queue(with_run / ".jobs")
         (job,) = queue.jobs()
         assert job.inputs == made.inputs()
-        assert "Run first — Waiting for its turn" in bars(page)[0]
+        assert bars(page)[0] == "Run first — Starting …"
         job = claimed(queue)
         queue.beat(job, ("checksums", 2, 6), 0.0)
         assert "Reading the files" in bars(page.run())[0]
@@ -101,7 +129,7 @@ class TestDetection:
         claimed(Queue(home / ".jobs"))
         page = new_run(made, "second")
         assert ["first — Reading" in bar for bar in bars(page)] == [True, False]
-        assert "Run second — Waiting for its turn" in bars(page)[1]
+        assert bars(page)[1] == "Run second — Waiting for 1 run before it …"
         page = new_run(made, "second")
         assert "which is queued. Choose another name" in page.error[0].value
 
@@ -119,7 +147,7 @@ class TestDetection:
         assert not bars(page)
         workers.clear()
         button(page, "Retry").click().run()
-        assert "Waiting for its turn" in bars(quiet(page))[0]
+        assert "Starting …" in bars(quiet(page))[0]
         assert set(workers) == {queue.folder}
         button(page, "Cancel").click().run()  # it waits: cancelled at once
         assert "Run first was cancelled" in texts(quiet(page))
@@ -137,7 +165,7 @@ class TestDetection:
             "Run first was not made. The disk is full\\_of\\_it. Free some."
         ]
         assert page.code[0].value.splitlines()[1] == "Failed: The disk is full_of_it."
-        button(page, "Forget").click().run()
+        button(page, "Delete").click().run()
         assert not quiet(page).error
         assert "run" not in page.query_params
         assert queue.jobs() == []
@@ -149,7 +177,7 @@ class TestDetection:
         shutil.copytree(made.folder, home / "first")  # from the command line, meanwhile
         queue = Queue(home / ".jobs")
         queue.finish(claimed(queue), "failed", "It exists already.")
-        button(page.run(), "Forget").click().run()
+        button(page.run(), "Delete").click().run()
         assert open_run(home / "first")
         assert queue.jobs() == []
 
@@ -163,7 +191,7 @@ class TestDetection:
         assert not workers
         monkeypatch.setattr("landslide_core.jobs.STALE", 0.0)
         quiet(page.run())
-        assert "Waiting for its turn" in bars(page)[0]
+        assert "Starting …" in bars(page)[0]
         assert set(workers) == {home / ".jobs"}
 
     def test_a_damaged_queue_hides_no_run(self, with_run: Path) -> None:

@@ -99,6 +99,20 @@ class TestPage:
         assert f"Nothing was kept of tile {left}" in page.error[0].value
         assert reviewed(with_run).events == ()
 
+    def test_a_key_too_quick_for_the_next_tile_keeps_nothing(self, with_run: Path) -> None:
+        page = begun()
+        first = shown(page)
+        # Kept, but the page was interrupted before it went on.
+        reviewed(with_run).relabel(first, "Ana", "landslide")
+        press(page, "stable")
+        assert f"Tile {first} has your answer already" in page.error[0].value
+        assert [event.value for event in reviewed(with_run).events] == ["landslide"]
+        assert shown(page) != first
+        page.toggle(key="review-stay").set_value(True).run()
+        press(page, "unsure")
+        press(page, "stable")  # whoever stays may change their mind
+        assert [event.value for event in reviewed(with_run).events][1:] == ["unsure", "stable"]
+
     def test_staying_undo_and_redo(self, with_run: Path) -> None:
         page = begun()
         tile = shown(page)
@@ -347,5 +361,5 @@ def test_history_in_words() -> None:
 
 
 def test_every_answer_has_its_key() -> None:
-    assert set(actions.KEYS) >= {"a", "r", "1", "2", "3", "c", "u", "n", "p", "o"}
+    assert set(actions.KEYS) >= {"a", "r", "1", "2", "3", "c", "u", "n", "p", "o", "k", "d"}
     assert actions.KEYS["r"] == '[class*="st-key-review-reject-"] button'

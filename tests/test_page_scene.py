@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from landslide_core.folder import Run
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.roles import LEFT_OUT
-from pages.parts.scene import roles_table, sources
+from pages.parts.scene import sources
 
 
 def source(page: AppTest, name: str) -> AppTest:
@@ -109,7 +109,7 @@ class TestScene:
         page = open_page("scene")
         files = sources.sample()
         assert files is not None
-        key = roles_table.key_of(files)
+        key = sources.key_of(files)
         row = list(table(page).index).index("s1_asc_pre.tif")
         page.session_state[f"kept roles {key}"] = ({row: LEFT_OUT}, 0)
         page.run()
@@ -132,6 +132,7 @@ class TestScene:
         page = source(open_page("scene"), "Server files")
         assert table(quiet(page)).loc["truth.tif", "Role"] == "Left out"
         assert "at least one file a role" in texts(page)
+        assert not page.error
         assert not [b for b in page.button if b.label == "Go on to detection"]
 
     def test_upload_says_what_to_do(self, home: Path) -> None:
@@ -158,7 +159,7 @@ class TestScene:
         page = open_page("scene")
         page.text_input[0].set_value("B02 B03,B04; B08")
         numbers = {box.label: box for box in page.number_input}
-        numbers["Sentinel-2 offset (--s2-offset)"].set_value(-1000.0)
+        numbers["Sentinel-2 offset"].set_value(-1000.0)
         numbers["Cloud reaches farther by (m)"].set_value(60)
         page.selectbox[0].set_value(5).run()
         quiet(page)
@@ -169,7 +170,9 @@ class TestScene:
         found = page.dataframe[2].value["Found"]
         assert any("the offset was given" in text for text in found)
         page.text_input[0].set_value("B02").run()
-        assert "--s2-bands" in quiet(page).error[0].value
+        said = quiet(page).error[0].value
+        assert "“Sentinel-2 band names”" in said
+        assert "--" not in said.replace("\\", "")
 
     def test_bands_without_names_can_be_named(
         self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
@@ -198,8 +201,111 @@ class TestScene:
         row = table(quiet(page)).loc["s2.tif"]
         assert row["Role"] == "Left out"
         assert "complete raster" in row["Why"]
+        said = page.error[0]  # then one for scl.tif alone, which lacks the bands
+        assert "s2.tif cannot be read" in said.value
+        assert "copy or download the file again" in said.value
+        assert str(folder) not in said.value
         page.multiselect[0].set_value(["s1_asc_pre.tif", "s1_asc_post.tif"]).run()
         assert metrics(quiet(page))["Bands"] == "4 of 12"  # the others go on
+        assert not page.error
+
+    def test_refused_files_alone_say_so_and_ask_for_others(self, home: Path) -> None:
+        page = source(open_page("scene"), "Upload")
+        page.file_uploader[0].set_value([("cut.tif", b"II*\0", "image/tiff")]).run()
+        (said,) = quiet(page).error
+        assert said.value.startswith("cut.tif cannot be read")
+        assert ".uploads" not in said.value
+        assert "None of these files can be used" in texts(page)
+        assert "at least one file a role" not in texts(page)
+
+    def test_a_refused_file_that_was_given_a_role_is_refused_on_reading(self, home: Path) -> None:
+        page = source(open_page("scene"), "Upload")
+        page.file_uploader[0].set_value([("cut.tif", b"II*\0", "image/tiff")]).run()
+        (path,) = (home / ".uploads").rglob("cut.tif")
+        key = sources.key_of(sources.Files({"cut.tif": path}, "upload"))
+        page.session_state[f"kept roles {key}"] = ({0: "s2"}, 0)
+        page.run()
+        (said,) = quiet(page).error
+        assert said.value.startswith("cut.tif cannot be read")
+        assert ".uploads" not in said.value
+
+    def test_the_day_of_one_scene_is_not_that_of_the_next(self, home: Path) -> None:
+        page = source(open_page("scene"), "Server files")
+        page.multiselect[0].set_value(["s2.tif"]).run()
+        page.date_input[0].set_value(date(2021, 6, 20)).run()
+        page.multiselect[0].set_value(["s2.tif", "s1_desc_post.tif"]).run()  # one more of it
+        assert quiet(page).date_input[0].value == date(2021, 6, 20)
+        page.multiselect[0].set_value(["s1_asc_post.tif"]).run()
+        assert quiet(page).date_input[0].value == date(2021, 6, 15)  # as its own tags say
+        assert page.session_state["scene"][0].event == date(2021, 6, 15)
+
+    def test_a_day_years_away_is_doubted(self, home: Path) -> None:
+        page = open_page("scene")
+        assert "More than a year" not in texts(page)
+        page.date_input[0].set_value(date(2019, 1, 1)).run()
+        said = next(w.value for w in quiet(page).warning if "More than a year" in w.value)
+        assert "2019-01-01" in said.replace("\\", "")
+        assert "Correct the day of the event" in said
+
+    def test_source_and_day_outlive_a_reload(self, home: Path) -> None:
+        page = source(open_page("scene"), "Server files")
+        page.multiselect[0].set_value(["s2.tif"]).run()
+        assert page.query_params["source"] == "server"
+        assert "event" not in page.query_params  # the files say it themselves
+        page.date_input[0].set_value(date(2021, 6, 20)).run()
+        assert page.query_params["event"] == "2021-06-20"
+        again = quiet(open_page("scene", source="server", event="2021-06-20"))
+        assert again.date_input[0].value == date(2021, 6, 20)
+        assert again.multiselect[0].value
+        again.multiselect[0].set_value([]).run()
+        assert "event" not in again.query_params
+
+    @pytest.mark.parametrize(
+        "event", ["2021-13-40", "1999-01-01", "2999-01-01", "20210620", "<b>", ""]
+    )
+    def test_nonsense_in_the_address_is_passed_over(self, home: Path, event: str) -> None:
+        page = quiet(open_page("scene", source="../etc", event=event))
+        assert page.segmented_control[0].value == "Sample"
+        assert page.date_input[0].value == date(2021, 6, 15)
+        assert page.query_params["source"] == "sample"
+        assert "event" not in page.query_params
+
+    def test_a_file_without_a_role_gives_its_own_reason(
+        self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = home / "unknown"
+        folder.mkdir()
+        scene = made.folder.parents[1] / "scene"
+        shutil.copy(scene / "s2.tif", folder)
+        with rasterio.open(scene / "s1_asc_post.tif") as file:
+            profile, pixels = file.profile, file.read()
+        with rasterio.open(folder / "x.tif", "w", **profile) as file:
+            file.write(pixels)
+        monkeypatch.setenv("LANDSLIDE_DATA", str(folder))
+        page = source(open_page("scene"), "Server files")
+        page.date_input[0].set_value(date(2021, 6, 14)).run()
+        said = next(w.value for w in quiet(page).warning if w.value.startswith("x.tif has no role"))
+        assert "neither tags nor names say what it is" in said
+        assert "day of the event" not in said
+
+    def test_an_elevation_model_goes_on_to_detection_but_is_no_scene_alone(
+        self, home: Path, made: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = home / "hills"
+        folder.mkdir()
+        scene = made.folder.parents[1] / "scene"
+        shutil.copy(scene / "s2.tif", folder)
+        with rasterio.open(scene / "s2.tif") as file:
+            profile = {**file.profile, "count": 1, "dtype": "float32", "nodata": None}
+            heights = file.read(1).astype("float32")
+        with rasterio.open(folder / "dem.tif", "w", **profile) as file:
+            file.write(heights, 1)
+        monkeypatch.setenv("LANDSLIDE_DATA", str(folder))
+        page = source(open_page("scene"), "Server files")
+        inputs, _ = quiet(page).session_state["scene"]
+        assert [path.name for path in inputs.dem] == ["dem.tif"]
+        page.multiselect[0].set_value(["dem.tif"]).run()
+        assert "a role of Sentinel-1 or Sentinel-2" in texts(quiet(page))
 
 
 def test_inputs_by_role() -> None:

@@ -112,6 +112,11 @@ class TestWhichRun:
         assert run is not None
         assert (run.folder.name, trouble) == ("tiny", [])
 
+    def test_overlapping_tiles_tell_no_shares_of_ground(self, with_run: Path) -> None:
+        record = with_run / "tiny" / "run.json"
+        record.write_text(json.dumps({**json.loads(record.read_text()), "stride": 32}))
+        assert making.newest() == (None, [])
+
     def test_a_damaged_run_is_told_and_another_offered(self, with_run: Path) -> None:
         (with_run / "tiny" / "tiles.parquet").write_bytes(b"PAR1")
         page = quiet(open_page("tour"))

@@ -184,7 +184,7 @@ class TestPanel:
         page = page_of(given)
         button(page, "Optical | radar change").click().run()
         assert [box.value for box in page.selectbox] == ["true-colour", "desc-change-vv"]
-        button(page, "⇄").click().run()
+        button(page, "Exchange").click().run()
         assert compared(quiet(page))["left"]["label"] == "Descending change, VV"
         choose(page, "Look", "Gallery")
         choose(page, "Look", "Side by side")

@@ -1,6 +1,7 @@
 """Real files, each read with the values and the place that rasterio and pyproj find by hand."""
 
 import json
+import re
 import tarfile
 import time
 from importlib import metadata
@@ -126,7 +127,8 @@ def decided(scene, subject):
 
 def stored_plus(scene):
     """The offset that was decided, DN."""
-    return float(decided(scene, "units").rsplit(maxsplit=1)[1])
+    added = re.search(r" ([+−]) (\S+)$", decided(scene, "units"))
+    return float(added[2]) * (-1 if added[1] == "−" else 1) if added else 0
 
 
 TERRAMIND = [("433D_629L_3_1", -1000), ("38D_378R_2_3", 0), ("637U_59R_1_3", 0)]

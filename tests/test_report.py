@@ -22,14 +22,15 @@ from landslide_core.errors import CannotWrite
 from landslide_core.folder import Run
 from landslide_core.judgement import VERDICTS
 from landslide_core.outputs import VERDICT_WORDS
-from landslide_core.plan import DEFAULT_BUNDLE
+from landslide_core.plan import DEFAULT_BUNDLE, cloud_from_of
 from landslide_core.report.card import quality_of
 from landslide_core.report.figures import MAP, figures_of, font_file
-from landslide_core.report.findings import areas
+from landslide_core.report.ground import areas, clusters, ground_shares
 from landslide_core.report.html import html_of
 from landslide_core.report.pdf import pdf_of
 from landslide_core.report.text import SIMULATED, TOP, report_of
 from landslide_core.report.write import write_reports
+from landslide_core.tiles import CLOUD_NOTES
 
 EVIL = "<script>alert(1)</script>&\"'\u202etif.s2"
 
@@ -99,7 +100,7 @@ def test_the_html_loads_nothing_and_its_pictures_are_whole(written, run):
     assert not page.tags & {"script", "link", "iframe", "object", "embed"}
     assert re.findall(r"https?://|url\(|@import", text) == []
     assert "default-src 'none'" in text
-    top = min(TOP, int(run.tiles["alarm"].sum()))
+    top = min(TOP, len(clusters(run, run.tiles, run.tiles["alarm"])))
     assert len(page.pictures) == 1 + 2 * top + 1
     for source in page.pictures:
         kind, coded = source.split(",", 1)
@@ -110,7 +111,7 @@ def test_the_html_loads_nothing_and_its_pictures_are_whole(written, run):
 def test_the_html_says_what_the_run_says(written, run):
     text = Page(written[0].read_text(encoding="utf-8")).text
     alarms = int(run.tiles["alarm"].sum())
-    assert f"{alarms} of {len(run.tiles) - run.meta['counts']['no_data']} tiles" in text
+    assert f"({alarms} of {len(run.tiles)} tiles)" in text
     for name in VERDICTS:
         assert f"{VERDICT_WORDS[name]} {run.meta['counts'][name]} " in text
     best = run.tiles[run.tiles["alarm"]].sort_values("probability").iloc[-1]
@@ -197,9 +198,9 @@ def test_the_verdicts_stay_in_one_table_below_the_map(run, lines):
     report = replace(longest(run), review=("They looked at it, and said what it is.",) * lines)
     figures = figures_of(run, report.top)
     pages = pdf_pages(pdf_of(report, figures, datetime(2024, 1, 1, tzinfo=UTC)))
-    (table,) = [page for page in pages if "Verdict Tiles Share" in page]
+    (table,) = [page for page in pages if "Verdict Tiles Ground" in page]
     assert all(words in table for words in VERDICT_WORDS.values())
-    assert "Numbers: the tiles to look at first." in table
+    assert "Numbers: the places to look at first." in table
     assert all(len(page) > 400 for page in pages[:-1])
 
 
@@ -252,10 +253,10 @@ def test_areas_are_those_of_the_verdict_raster(which, request):
 
 def test_a_run_without_alarms_says_so(run, tmp_path):
     calm = changed(run)
-    calm.__dict__["tiles"] = run.tiles.assign(alarm=False)
+    sure = run.tiles["verdict"].replace("uncertain", "stable")
+    calm.__dict__["tiles"] = run.tiles.assign(alarm=False, verdict=sure)
     report = report_of(calm)
-    judged = len(run.tiles) - run.meta["counts"]["no_data"]
-    assert report.headline.startswith(f"None of {judged} tiles raises a landslide alarm, in an")
+    assert report.headline.startswith(f"None of {len(run.tiles)} tiles raises a landslide alarm")
     assert report.top == ()
     write_reports(calm, (tmp_path / "calm.html", tmp_path / "calm.pdf"))
     assert "Look here first" not in (tmp_path / "calm.html").read_text(encoding="utf-8")
@@ -285,11 +286,102 @@ def test_a_scene_unlike_the_training_is_told_at_the_top(run):
     )
 
 
-def test_how_many_alarms_are_right_is_the_sum_of_their_probabilities(run):
-    usual = changed(run, drift={"red": {"likeness": "usual"}})
-    alarms = run.tiles[run.tiles["alarm"]]
-    wanted = f"about {alarms['probability'].sum():.0f} of the {len(alarms)} alarms"
-    assert wanted in report_of(usual).sure[0]
+def with_alarms(run, places):
+    """The run with no data but in some tiles, by row, column and probability; these are alarms."""
+    tiles = run.tiles.assign(verdict="no_data", alarm=False, probability=np.nan)
+    for row, col, probability in places:
+        here = (tiles["row"] == row) & (tiles["col"] == col)
+        tiles.loc[here, ["verdict", "alarm", "probability"]] = ["landslide", True, probability]
+    made = changed(run, drift={"red": {"likeness": "usual"}})
+    made.__dict__["tiles"] = tiles
+    return made
+
+
+def test_tiles_that_touch_or_overlap_are_one_place(run, run_32):
+    # 640 m tiles side by side: two touch by a corner, one lies apart.
+    apart = with_alarms(run, [(0, 0, 0.8), (1, 1, 0.9), (0, 3, 0.7)])
+    assert apart.tiles["alarm"].sum() == 3
+    found = clusters(apart, apart.tiles, apart.tiles["alarm"])
+    assert [(one.tiles, one.probability) for one in found] == [(2, 0.9), (1, 0.7)]
+    assert [one.best for one in found] == [5, 3]
+    assert found[0].ground == pytest.approx(2 * 0.64**2)
+    # Half a tile apart: 0 and 1 overlap, 2 touches 0, 5 lies a tile's width from 2.
+    halves = with_alarms(run_32, [(0, 0, 0.6), (0, 1, 0.9), (0, 2, 0.9), (0, 5, 0.8)])
+    found = clusters(halves, halves.tiles, halves.tiles["alarm"])
+    assert [(one.best, one.tiles) for one in found] == [(1, 3), (5, 1)]
+    assert found[0].ground == pytest.approx(1.28 * 0.64)  # overlaps counted once
+    report = report_of(halves)
+    assert report.headline.startswith(f"2 places (4 of {len(run_32.tiles)} tiles) raise")
+    assert [tile.tile_id for tile in report.top] == [1, 5]
+    assert one_line(report.top[0].facts).startswith("Probability 90 %, one of 3 tiles on 82 ha")
+    assert "about 2 of the 2 places" in report.sure[0]  # 0.9 + 0.8, not 3.2 of 4
+    alone = report_of(with_alarms(run, [(0, 0, 0.8)]))
+    assert alone.headline.startswith(f"1 place (1 of {len(run.tiles)} tiles) raises")
+
+
+def test_without_alarms_the_uncertain_tiles_are_listed(run):
+    none = with_alarms(run, [(0, 0, 0.4), (1, 1, 0.5), (0, 3, 0.45)])
+    tiles = none.tiles.assign(alarm=False)
+    tiles.loc[tiles["probability"].notna(), "verdict"] = "uncertain"
+    none.__dict__["tiles"] = tiles
+    report = report_of(none)
+    assert report.headline.startswith("None of 12 tiles raises a landslide alarm")
+    assert [tile.tile_id for tile in report.top] == [5, 3]
+    assert "uncertain" in report.look
+    assert "3 tiles are uncertain and must be looked at" in report.sure[0]
+    page = Page(html_of(report, figures_of(none, report.top)))
+    assert "Look here first" in page.text
+    assert report.top[0].where in page.text
+    text = " ".join(
+        pdf_pages(pdf_of(report, figures_of(none, ()), datetime(2024, 1, 1, tzinfo=UTC)))
+    )
+    assert report.top[0].where in text
+    none.__dict__["tiles"] = tiles.assign(
+        review_label=np.where(tiles["tile_id"] == 5, "stable", None),
+        reviewed_by=np.where(tiles["tile_id"] == 5, "Ann", None),
+        reviewed_at=np.where(tiles["tile_id"] == 5, "2026-01-01", None),
+    )
+    assert [tile.tile_id for tile in report_of(none).top] == [3, 0]
+
+
+@pytest.mark.parametrize("which", ["run", "run_32"])
+def test_shares_are_of_ground_and_slivers_count_by_their_size(which, request):
+    run = request.getfixturevalue(which)
+    with rasterio.open(run.folder / "verdict.tif") as raster:
+        codes = raster.read(1)
+    found = ground_shares(run)
+    assert sum(found.values()) == pytest.approx(1)
+    for code, name in enumerate(VERDICTS):
+        seen = codes == (255 if name == "no_data" else code)
+        assert found[name] == pytest.approx(seen.mean())
+    told = {row[0]: one_line(row[3]) for row in report_of(run).counts.rows}
+    assert told == {VERDICT_WORDS[name]: f"{100 * found[name]:.1f} %" for name in VERDICTS}
+
+
+def test_cloud_guessed_by_brightness_is_called_a_guess(run):
+    assert run.meta["cloud_from"] == "brightness"  # the small scene has no cloud layer
+    tiles = run.tiles.assign(cloud_fraction=np.float32(0.2))
+    layer, guess = (changed(run, cloud_from=what) for what in ("layer", "brightness"))
+    for one in (layer, guess):
+        one.__dict__["tiles"] = tiles
+    assert "20 % cloud" in one_line(report_of(layer).top[0].facts)
+    assert "20 % as bright as cloud" in one_line(report_of(guess).top[0].facts)
+    assert not any("cloud" in line for line in report_of(layer).warnings)
+    note = CLOUD_NOTES["brightness"]
+    assert note in report_of(guess).warnings
+    assert note in page_of(guess).text
+    pages = pdf_pages(
+        pdf_of(report_of(guess), figures_of(guess, ()), datetime(2024, 1, 1, tzinfo=UTC))
+    )
+    assert note in " ".join(pages)
+
+
+def test_where_cloud_comes_from_is_known_of_older_runs_too(run):
+    meta = {name: value for name, value in run.meta.items() if name != "cloud_from"}
+    assert cloud_from_of(meta) == "brightness"
+    assert cloud_from_of({**meta, "missing_bands": [*OPTICAL]}) == "unknown"
+    scl = {"role": "s2", "subject": "SCL", "found": "", "decided": "band 1 is scene classes"}
+    assert cloud_from_of({**meta, "decisions": [*meta["decisions"], scl]}) == "layer"
 
 
 def test_figures_come_from_the_card_of_the_bundle_that_judged():

@@ -18,7 +18,16 @@ from conftest import scene_numbers, write_scene_files
 
 from landslide_core import pace, parts, plan, runs
 from landslide_core.errors import NoMemory, NoSpace, RunBusy, RunDamaged, RunStopped
-from landslide_core.folder import FILES, PARTS, begun_runs, damages, list_runs, open_run, remove_run
+from landslide_core.folder import (
+    FILES,
+    PARTS,
+    begun_runs,
+    damages,
+    kept_tiles,
+    list_runs,
+    open_run,
+    remove_run,
+)
 from landslide_core.grid import Tiling
 from landslide_core.lock import is_held, owner
 from landslide_core.plan import RunOptions
@@ -268,6 +277,42 @@ def test_parts_cover_every_tile_once():
             assert sum(map(len, blocks)) == len(part)
             windows = [w for block in blocks for w in block.windows(tiling)]
             assert windows == part.windows(tiling)
+
+
+@pytest.mark.parametrize("stride", [64, 32])
+def test_a_small_scene_has_parts_enough_to_lose_little(monkeypatch, stride):
+    for module in (parts, plan, pace):
+        monkeypatch.setattr(module, "WIDTH", 1024)
+        monkeypatch.setattr(module, "HEIGHT", 512)
+    for side in (500, 1024, 2000):
+        cut = parts.parts_of(Tiling(side, side, stride))
+        assert len(cut) >= 8
+        assert max(map(len, cut)) <= sum(map(len, cut)) / 4
+    assert parts.part_shape(Tiling(10_980, 10_980, stride)) == (512, 1024)
+
+
+def test_a_run_goes_on_in_the_parts_it_was_begun_in(
+    inputs, options, expected, tmp_path, monkeypatch
+):
+    out, whole = tmp_path / "run", {"height": 256, "width": 256}
+
+    def stop():
+        return len(list((out / PARTS).glob("part_*.json"))) > 0
+
+    with monkeypatch.context() as patch:
+        for module in (parts, plan, pace):
+            patch.setattr(module, "WIDTH", 256)
+            patch.setattr(module, "HEIGHT", 256)
+        patch.setattr(parts, "_FEW", 1)
+        with pytest.raises(RunStopped):
+            predict_scene(inputs, replace(options, workers=1), out, stop=stop)
+        done, tiles = kept_tiles(out)
+        assert 0 < done < tiles == 7 * 8
+        patch.setattr(parts, "_FEW", 8)  # a new run's parts would be smaller
+        assert json.loads((out / "plan.json").read_text())["parts"] == whole
+        assert resume_run(out).meta["sha256"] == expected
+        assert kept_tiles(out) == (tiles, tiles)
+        assert damages(out) == {}
 
 
 def test_a_part_that_is_not_done_is_not_read(tmp_path):

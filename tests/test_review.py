@@ -6,6 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
 from errno import ENOSPC, EROFS
 from itertools import pairwise
 
@@ -309,6 +312,44 @@ def test_a_torn_line_is_left_out_and_cleared_away(review, torn):
     assert label(review, 1) == "stable"  # and for whoever had it open
 
 
+def test_events_are_timed_as_they_are_kept(tmp_path):
+    journal = Journal(tmp_path, "r", 5)
+    first, second = (Event.now("r", 1, "Ana", "relabel", name) for name in ("unsure", "landslide"))
+    later = replace(first, time="2999-01-01T00:00:00.000+00:00")  # by a clock that was wrong
+    with journal.writing():
+        kept = [journal.append(event) for event in (second, first)]  # made in the other order
+        assert [event.value for event in kept] == ["landslide", "unsure"]
+        assert kept[0].time <= kept[1].time
+    (tmp_path / JOURNAL).write_bytes(later.line())
+    with journal.writing():
+        assert journal.append(second).time == later.time  # never before the last one's
+    again = Journal(tmp_path, "r", 5)
+    again.refresh()
+    assert [event.time for event in again.events] == [later.time] * 2
+
+
+def test_an_answer_that_waited_for_the_lock_is_timed_after_the_one_before(review, monkeypatch):
+    """Two answers at once: the first to be said is the last to be kept."""
+    real = Journal.writing
+    other = Review.of(review.run)
+
+    @contextmanager
+    def slow(journal):
+        monkeypatch.setattr(Journal, "writing", real)
+        time.sleep(0.01)
+        other.relabel(1, "Ana", "landslide")
+        with real(journal):
+            yield
+
+    monkeypatch.setattr(Journal, "writing", slow)
+    said = review.relabel(1, "Ana", "unsure")
+    events = review.events
+    assert [event.value for event in events] == ["landslide", "unsure"]
+    assert events[0].time <= events[1].time
+    assert said == events[1]
+    assert label(review, 1) == "unsure"
+
+
 def test_two_writers_lose_nothing(tmp_path):
     processes = [writer(tmp_path, name, 200) for name in ("a", "b")]
     told = [process.communicate(timeout=60)[0].split() for process in processes]
@@ -435,6 +476,26 @@ def test_the_export_joins_the_review_to_the_table(review, tmp_path):
     export_review(review, tmp_path / "again")
     for name in ("review.gpkg", "review.csv"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_an_outline_carries_its_drawers_own_label_beside_the_last_word(review, tmp_path):
+    drawn = mapping(review.run.tiles.geometry[5])
+    review.outline(5, "Ana", drawn)
+    assert review.state()["outlined_as"][5] is None  # she has not said what it is yet
+    review.relabel(5, "Ana", "landslide")
+    review.relabel(5, "Ben", "stable")
+    review.outline(6, "Ben", mapping(review.run.tiles.geometry[6]))
+    review.relabel(6, "Ana", "stable")
+    export_review(review, tmp_path / "out")
+    told = geopandas.read_file(tmp_path / "out" / "review.gpkg", layer="outlines")
+    names = ["tile_id", "outlined_by", "outlined_as", "review_label", "reviewed_by"]
+    assert told[names].fillna("").values.tolist() == [
+        [5, "Ana", "landslide", "stable", "Ben"],
+        [6, "Ben", "", "stable", "Ana"],
+    ]
+    assert told["reviewed_at"].notna().all()
+    review.undo("Ana", review.events[1].id)
+    assert review.state()["outlined_as"][5] is None
 
 
 def test_an_export_without_a_review_has_both_layers(review, tmp_path):

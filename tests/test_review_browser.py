@@ -28,11 +28,28 @@ def server(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A browser page."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1400})
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
     opened = context.new_page()
     opened.set_default_timeout(WAIT)
     yield opened
     context.close()
+
+
+def draw_triangle(page: Page) -> None:
+    """Draw an outline with the mouse, begun by its key."""
+    page.keyboard.press("o")
+    draw = page.get_by_role("button", name="Draw outline")
+    expect(draw).to_have_attribute("aria-pressed", "true")
+    ground = page.locator(".review-map").bounding_box()
+    assert ground is not None
+    corners = page.locator(".review-map .leaflet-editing-icon")
+    for drawn, (x, y) in enumerate(((0.5, 0.3), (0.6, 0.6), (0.4, 0.6)), 1):
+        page.mouse.move(ground["x"] + x * ground["width"], ground["y"] + y * ground["height"])
+        page.mouse.down()
+        page.mouse.up()
+        expect(corners).to_have_count(drawn)
+        page.wait_for_timeout(300)  # Leaflet.draw takes no corner right after another
+    corners.first.click()
 
 
 def test_keys_outline_refresh_and_a_killed_server(page: Page, server: Server) -> None:
@@ -49,22 +66,25 @@ def test_keys_outline_refresh_and_a_killed_server(page: Page, server: Server) ->
     page.wait_for_function("() => localStorage.getItem('landslide-reviewer') === 'Ana'")
     page.wait_for_function(AT_REST)
 
-    page.keyboard.press("o")  # draw a triangle, and keep it
-    expect(draw).to_have_attribute("aria-pressed", "true")
-    ground = page.locator(".review-map").bounding_box()
-    assert ground is not None
-    corners = page.locator(".review-map .leaflet-editing-icon")
-    for drawn, (x, y) in enumerate(((0.5, 0.3), (0.6, 0.6), (0.4, 0.6)), 1):
-        page.mouse.move(ground["x"] + x * ground["width"], ground["y"] + y * ground["height"])
-        page.mouse.down()
-        page.mouse.up()
-        expect(corners).to_have_count(drawn)
-        page.wait_for_timeout(300)  # Leaflet.draw takes no corner right after another
-    corners.first.click()
-    page.get_by_role("button", name="Keep outline").click()
+    draw_triangle(page)
+    keep = page.get_by_role("button", name="Keep outline")
+    expect(keep).to_be_in_viewport()  # beside the picture, without scrolling
+    page.wait_for_function(AT_REST)
+    page.keyboard.press("n")
+    expect(page.get_by_text("The outline is not kept yet.")).to_be_in_viewport()
+    page.wait_for_function(AT_REST)
+    page.keyboard.press("d")
+    expect(page.get_by_text("drawing dropped")).to_be_visible()
+    expect(page.get_by_text("The outline is not kept yet.")).to_have_count(0)
+    page.wait_for_function(AT_REST)
+    draw_triangle(page)
+    expect(keep).to_be_in_viewport()
+    page.wait_for_function(AT_REST)
+    page.keyboard.press("k")
     expect(page.get_by_text("outline kept")).to_be_visible()
     assert 1e4 < 1e10 * 1.2 * review.state()["outline"][first].area < 1e6  # about m² of degrees²
 
+    page.wait_for_function(AT_REST)
     page.keyboard.press("c")  # goes to the field, where letters are letters
     field = page.get_by_label("Comment")
     expect(field).to_be_focused()
@@ -105,3 +125,36 @@ def test_keys_outline_refresh_and_a_killed_server(page: Page, server: Server) ->
     assert [e.action for e in Review.of(run).events] == [
         *("outline", "accept", "reject", "undo", "relabel")
     ]
+
+
+def test_quick_keys_label_no_tile_twice_and_focus_stays(page: Page, server: Server) -> None:
+    run = open_run(server.home / "runs" / "tiny")
+    before = len(Review.of(run).events)
+    page.goto(f"{server.address}/review?run=tiny")
+    expect(page.get_by_label("Your name")).to_be_visible()
+    page.wait_for_function(AT_REST)
+    page.get_by_label("Your name").fill("Eva")
+    page.get_by_role("button", name="Start reviewing").click()
+    expect(page.get_by_role("button", name="Draw outline")).to_be_enabled()
+    page.wait_for_function(AT_REST)
+
+    asked, on = page.url, page.locator("[class*='st-key-review-next-'] button")
+    on.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("before => window.location.href !== before", arg=asked)
+    page.wait_for_function(AT_REST)
+    expect(on).to_be_focused()  # the next tile's button, in place of the one before
+
+    for key in "1213":
+        page.keyboard.press(key)
+        page.wait_for_timeout(120)
+    page.wait_for_timeout(1500)
+    page.wait_for_function(AT_REST)
+    events = Review.of(run).events[before:]
+    assert len(events) >= 1
+    assert len({event.tile for event in events}) == len(events)
+    assert [event.time for event in events] == sorted(event.time for event in events)
+    told = page.get_by_text(re.compile(r"kept|has your answer already")).first.inner_text()
+    label = Review.of(run).state()["label"]
+    if found := re.search(r"Tile (\d+): (\w+), kept", told):
+        assert label[int(found[1])] == found[2]

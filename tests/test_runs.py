@@ -83,7 +83,7 @@ def test_run_json_tells_what_was_decided_on_reading(run):
     assert all(set(d) == {"role", "subject", "found", "decided"} for d in decisions)
     assert {d["role"] for d in decisions} == {"scene", "s2", *RADAR_ROLES}
     units = next(d for d in decisions if d["role"] == "s2" and "units" in d["subject"])
-    assert "-1000" in units["decided"]
+    assert "stored − 1000" in units["decided"]
     assert run.meta["warnings"] == []
     assert run.meta["missing_bands"] == []
     assert run.meta["simulated"] is False

@@ -1,5 +1,6 @@
 """Parts of the Scene page: the table of roles, the overview's words, the server's folder."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 from landslide_core.combinations import COMPLETE, PARTIAL
 from landslide_core.readers.given import ROLES
 from landslide_core.readers.recognise import Recognised
-from landslide_core.readers.roles import UNKNOWN, Proposal
-from pages.parts.scene import effort, overview, roles_table, sources
+from landslide_core.readers.roles import LEFT_OUT, UNKNOWN, Proposal
+from pages.parts.scene import effort, overview, page_words, remarks, roles_table, sources
 
 
 class TestTable:
@@ -32,12 +33,94 @@ class TestTable:
         names = ["place/DEM/1.tif", "place/S2/1.tif", "place/S2/2.tif"]
         assert roles_table.short(names) == ["DEM/1.tif", "S2/1.tif", "2.tif"]
 
+    def test_long_names_show_what_tells_them_apart(self) -> None:
+        first, second = (
+            f"S1A_IW_GRDH_1SDV_2020{time}_03CFBA_{mark}.SAFE.zip"
+            for time, mark in (
+                ("0607T010800_20200607T010825_032904", "D457"),
+                ("0903T131212_20200903T131237_034195", "AC1C"),
+            )
+        )
+        shown = roles_table.fitted([first, second, "s2.tif"])
+        assert [len(name) <= roles_table.WIDEST for name in shown] == [True] * 3
+        assert shown[0].startswith("…20200607T01")
+        assert shown[1].startswith("…20200903T13")
+        assert shown[2] == "s2.tif"
+        (alone,) = roles_table.fitted([first])
+        assert alone.startswith("S1A_IW_GRDH")
+        alike = [f"{'a' * 40}{i}{'b' * 40}" for i in range(2)]
+        assert roles_table.fitted(alike) == alike  # cut, they would be one
+
     def test_what_is_put_back_is_no_correction(self) -> None:
         shown = self.shown({0: "asc_post"})
         edited = shown.copy()
         edited.loc[0, "Role"] = "Sentinel-1 ascending, before"
         assert roles_table.changed(shown, edited, self.proposals) == {0: None}
         assert roles_table.changed(shown, shown, self.proposals) == {}
+
+
+class TestRemarks:
+    broken = Recognised(
+        Path("/x/a.tif"), problem="a.tif is broken; a whole one is needed. Copy it."
+    )
+    slant = Recognised(Path("/x/s.zip"), "S1", "SLC")
+    crossed = Recognised(Path("/x/h.tif"), "S1", "GRD", ("HH", "HV"))
+    whole = Recognised(Path("/x/b.tif"), "S2", day=date(2020, 8, 13))
+
+    def test_every_refused_file_has_its_line(self) -> None:
+        found = (self.broken, self.slant, self.crossed, self.whole)
+        lines = remarks.refused(["a.tif", "s.zip", "h.tif", "b.tif"], found, [LEFT_OUT] * 4)
+        assert lines[0] == self.broken.problem
+        assert "s.zip is in slant range" in lines[1]
+        assert "HH, HV; VV and VH are needed" in lines[2]
+        assert len(lines) == 3  # the fourth was only not chosen
+        assert remarks.refused(["a.tif"], [self.broken], ["s2"]) == []  # reading it tells
+        other = Recognised(Path("/x/c.tif"), problem=self.broken.problem)  # of something in it
+        assert remarks.refused(["c"], [other], [LEFT_OUT]) == [f"c: {other.problem}"]
+
+    def test_files_without_a_role_are_named_by_reason(self) -> None:
+        unknown = Proposal(UNKNOWN, "neither tags nor names say what it is")
+        when = Proposal(UNKNOWN, "before or after? Give the day of the event")
+        names = ["a", "b", "c", "d", "e"]
+        proposals = [unknown, unknown, unknown, unknown, when]
+        first, second = remarks.unclear(names, proposals, [UNKNOWN] * 5)
+        assert first.startswith("a, b, c and 1 more have no role: neither tags")
+        assert "Choose it in the column Role" in first
+        assert "Give the day of the event. Or choose it" in second
+        assert remarks.unclear(["a"], [unknown], ["s2"]) == []
+
+    def test_days_far_from_the_event(self) -> None:
+        found = [self.whole, self.broken]
+        assert remarks.far(["b", "a"], found, date(2020, 1, 1)) == ""
+        assert remarks.far(["b", "a"], found, None) == ""
+        assert "b (2020-08-13)" in remarks.far(["b", "a"], found, date(2019, 1, 1))
+
+
+class TestPageWords:
+    def test_fields_for_options_and_names_for_paths(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LANDSLIDE_RUNS", str(tmp_path / "runs"))
+        monkeypatch.setenv("LANDSLIDE_DATA", str(tmp_path / "data"))
+        uploads = tmp_path / "runs" / ".uploads"
+        for path, name in (
+            (uploads / ("a1" * 16) / ("b2" * 16) / "a.tif", "a.tif"),
+            (uploads / ("a1" * 16) / "product-12ab" / "P" / "a.tif", "P/a.tif"),
+            (uploads / "place-01jan2020" / "s2.tif", "s2.tif"),
+            (tmp_path / "data" / "deep" / "a.tif", "deep/a.tif"),
+        ):
+            said = page_words.in_page_words(f"{path} is broken. Correct --s2-offset.")
+            assert said == f"{name} is broken. Correct “Sentinel-2 offset”."
+
+    def test_no_option_is_left_in_what_reading_a_scene_says(self) -> None:
+        readers = Path(page_words.__file__).parents[3] / "landslide_core" / "readers"
+        left = {
+            option
+            for path in readers.rglob("*.py")
+            for line in path.read_text().splitlines()
+            for option in re.findall(r"--[a-z][a-z0-9-]+", page_words.in_page_words(line))
+        }
+        assert left <= {"--cloud-probability"}  # the page has no field for it, and asks for none
 
 
 class TestOverview:
@@ -51,6 +134,10 @@ class TestOverview:
         assert "with everything AUC 0.986" in text
         assert "Everything is there" in overview.reliability(COMPLETE, [], card)
         assert "filter drops nothing" in overview.reliability(PARTIAL, [], card)
+        near = overview.reliability("visible+nir+asc_post", [], card)
+        assert "no figure for this combination" in near
+        assert "optical only: AUC 0.926" in near
+        assert "AUC" not in overview.reliability("asc_post", [], card)
 
     def test_gaps_in_words(self) -> None:
         days = {"desc_pre": [date(2021, 6, 7)], "desc_post": [date(2021, 6, 19)]}

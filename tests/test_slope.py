@@ -266,8 +266,9 @@ def test_a_dem_of_another_place_is_refused_and_one_of_a_part_is_told(tmp_path):
     heights = np.full((1, 128, 128), 300, np.float32)
     there = write_raster(tmp_path / "dem.tif", heights[:, :, :64])
     given = SceneInputs(s2=(tmp_path / "s2.tif",), s2_offset=0.0, dem=(there,))
-    assert any("dem covers 50% of the scene" in w for w in open_scene(given).warnings)
+    said = "Elevation model: dem.tif covers 50 % of the scene"
+    assert any(said in warning for warning in open_scene(given).warnings)
     far = ORIGIN @ Affine.translation(5000, 0)
     away = write_raster(tmp_path / "away.tif", heights, transform=far)
-    with pytest.raises(GridMismatch, match="dem covers 0 %"):
+    with pytest.raises(GridMismatch, match="Elevation model: away.tif covers 0 %"):
         open_scene(replace(given, dem=(away,)))

@@ -103,6 +103,9 @@ def test_the_divider_by_keyboard_and_by_mouse(page: Page) -> None:
     page.mouse.move(5, 5)
     seen = pixels(look)
     assert redness(seen, 0.38, 0.46) < 0 < redness(seen, 0.54, 0.62)
+    page.emulate_media(color_scheme="dark")
+    white = "rgb(255, 255, 255)"
+    expect(look.locator(".leaflet-control-zoom-in")).not_to_have_css("background-color", white)
 
 
 @pytest.mark.parametrize("address", ["app.py"], indirect=True)
@@ -124,6 +127,13 @@ def test_two_maps_move_together_and_no_script_runs(page: Page) -> None:
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
+    scale = look.locator(".leaflet-control-scale-line")
+    length = scale.inner_text()
+    page.mouse.wheel(0, 120)  # the page's, until the map is clicked
+    expect(look.locator(".left .hint")).to_be_visible()
+    assert scale.inner_text() == length
+    page.mouse.wheel(0, -120)
+    expect(look.locator(".left .hint")).to_be_hidden()
     page.mouse.down()
     page.mouse.move(x + 40, y + 30, steps=5)
     page.wait_for_timeout(400)  # no swing left when the button goes up

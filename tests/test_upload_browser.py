@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -159,7 +160,7 @@ def test_a_server_that_stands_still(page: Page, server: Server, tmp_path: Path) 
 def test_scene_files_and_a_refusal(page: Page, server: Server, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no raster")
     choose(page, tmp_path / "notes.txt")
-    expect(page.get_by_role("alert").get_by_text("cannot be used")).to_be_visible()
+    expect(page.get_by_role("alert").get_by_text("notes.txt cannot be used")).to_be_visible()
     choose(page, server.home / "scene" / "s2.tif", server.home / "scene" / "scl.tif")
     row(page, "s2.tif", "whole")
     row(page, "scl.tif", "whole")
@@ -173,6 +174,71 @@ def test_a_product_s_folder(page: Page, server: Server, tmp_path: Path) -> None:
         (product / name).write_bytes(name.encode())
     page.locator("input.folder").set_input_files(product)
     row(page, "S2A_MSIL2A.SAFE", "whole")
-    expect(page.get_by_text("1 of 3 files were left out")).to_be_visible()
+    expect(page.get_by_text("1 of 3 files were left out")).to_contain_text("index.html")
     kept = {str(p).split(".SAFE/")[1]: p.read_bytes().decode() for p in files(server)}
     assert kept == {name: name for name in ("GRANULE/L2A/IMG_DATA/B02.jp2", "MTD_MSIL2A.xml")}
+
+
+def test_files_source_and_day_outlive_a_reload(page: Page, server: Server) -> None:
+    choose(page, server.home / "scene" / "s2.tif")
+    row(page, "s2.tif", "whole")
+    day = page.get_by_role("group", name="Day of the event")
+    expect(day).to_contain_text("2021-06-15")  # as its tags say
+    page.wait_for_function(AT_REST)
+    day.get_by_role("spinbutton").first.click()
+    page.keyboard.type("20210620")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"\?source=upload&event=2021-06-20$"))
+    page.reload()
+    row(page, "s2.tif", "whole")
+    expect(day).to_contain_text("2021-06-20")
+    expect(page).to_have_url(re.compile(r"\?source=upload&event=2021-06-20$"))
+
+
+def drop(page: Page, name: str, content: str) -> None:
+    """Drop a file that the browser gives no entry for, as some systems' file managers do."""
+    page.locator(".drop").evaluate(
+        """(place, [name, content]) => {
+            const dropped = new DataTransfer();
+            dropped.items.add(new File([content], name));
+            DataTransferItem.prototype.webkitGetAsEntry = () => null;
+            const event = { bubbles: true, cancelable: true, dataTransfer: dropped };
+            place.dispatchEvent(new DragEvent("drop", event));
+        }""",
+        [name, content],
+    )
+
+
+def test_a_drop_without_entries_is_taken_and_what_cannot_be_used_is_marked(
+    page: Page, server: Server
+) -> None:
+    page.wait_for_function(AT_REST)
+    drop(page, "cut.tif", "no raster")
+    row(page, "cut.tif", "refused")
+    expect(page.locator(".rows li", has_text="Cannot be used")).to_be_visible()
+    alert = page.get_by_test_id("stAlert").get_by_text("cut.tif cannot be read")
+    expect(alert).to_be_visible()
+    assert [path.name for path in files(server)] == ["cut.tif"]
+    drop(page, "notes.txt", "no raster")
+    expect(page.get_by_role("alert").get_by_text("notes.txt cannot be used")).to_be_visible()
+
+
+def test_all_are_removed_at_once_after_a_second_click(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{name}.zip" for name in "abc"]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    choose(page, *paths)
+    for path in paths:
+        row(page, path.name, "whole")
+    page.wait_for_function(AT_REST)
+    page.wait_for_timeout(1000)
+    page.wait_for_function(AT_REST)
+    page.get_by_role("button", name="Remove all", exact=True).click()
+    page.wait_for_timeout(600)  # a double click is no answer
+    assert len(files(server)) == 3
+    page.get_by_role("button", name="Really remove all 3?").click()
+    expect(page.locator(".rows li")).to_have_count(0)
+    expect(page.locator(".remove-all")).to_be_hidden()
+    assert files(server) == []

@@ -394,6 +394,21 @@ class TestSession:
         assert found.problem.startswith("a.tif cannot be read")
         assert str(session) not in found.problem
 
+    def test_what_is_of_no_use_is_marked_in_the_list(self, session: Path) -> None:
+        files = ("0" * 32, "a.tif"), ("1" * 32, "P/B02.jp2"), ("2" * 32, "Q/MTD.xml")
+        for home, name in files:
+            (session / home / name).parent.mkdir(parents=True)
+            (session / home / name).write_bytes(b"x")
+        (session / ("1" * 32) / "P" / "B03.jp2").write_bytes(b"x")
+        for broken, told in (
+            ({"a.tif", "B02.jp2"}, ["", "Holds no raster", "Cannot be used"]),
+            ({"B02.jp2", "B03.jp2"}, ["Cannot be used", "Holds no raster", ""]),
+        ):
+            assert told == [
+                uploads.refused(entry, lambda name, path, which=broken: path.name in which)
+                for entry in upload_store.entries(session)
+            ]
+
     def test_a_page_without_the_route_has_streamlits_own_uploader(self, session: Path) -> None:
         receiving.routes()
         page = AppTest.from_function(_panel).run()
@@ -409,7 +424,7 @@ def _panel() -> None:
 
     from pages.parts.upload import uploads
 
-    st.text(", ".join(uploads.panel("uploads")))
+    st.text(", ".join(uploads.panel("uploads", lambda name, path: False)))
 
 
 def _adopt() -> None:

@@ -62,7 +62,7 @@ def likeliest(run: Run) -> int:
 def test_from_the_sample_to_what_is_handed_over(page: Page, server: Server) -> None:
     page.goto(f"{server.address}/scene")
     page.get_by_role("button", name="Go on to detection").click()
-    page.get_by_label("Name of the run").fill("quake")
+    page.get_by_role("textbox", name="Name of the run").fill("quake")
     page.get_by_role("button", name="Run detection").click()
     page.wait_for_url("**run=quake*")
     expect(page.get_by_text("Run quake: one verdict a tile")).to_be_visible(timeout=3 * WAIT)
@@ -71,7 +71,7 @@ def test_from_the_sample_to_what_is_handed_over(page: Page, server: Server) -> N
     assert set(frame.evaluate(LOADED)) == {256}
 
     tile = likeliest(run)
-    page.locator("iframe[title*='st_folium']").click(position=frame.evaluate(MIDDLE, tile))
+    page.locator("iframe[title^='Map of']").click(position=frame.evaluate(MIDDLE, tile))
     expect(page.get_by_text(f"Tile {tile}", exact=True)).to_be_visible()
     page.get_by_role("button", name="Open decision").click()
     expect(page.get_by_role("heading", name="What the ensemble voted")).to_be_visible()

@@ -251,7 +251,7 @@ def tiny_bundle(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def parts_inputs(tmp_path_factory):
-    """A scene of five parts."""
+    """A scene of nine parts."""
     folder = tmp_path_factory.mktemp("parts")
     return write_scene_files(folder, scene_numbers((2112, 512)))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from landslide_core.errors import AmbiguousUnits
 from landslide_core.pixels import DB_RANGE, POWER, BandSource, Floats, Unit, from_db
+from landslide_core.readers.given import ROLE_WORDS
 from landslide_core.readers.raster import RasterFile, sample, spread_of
 from landslide_core.scene import Decision
 
@@ -53,18 +54,18 @@ def decide(
     Values tell dB from the others; only a tag or a name tells amplitude from power, else power
     is supposed, with a warning where it is very high. Raises AmbiguousUnits.
     """
+    name = f"{ROLE_WORDS[role]}: {file.place.name}"
     scale, offset = file.scales[index - 1], file.offsets[index - 1]
     if file.dtypes[index - 1] in ("uint8", "int8") and (scale, offset) == (1.0, 0.0):
         raise AmbiguousUnits(
-            f"{role}: {file.place.name} holds 8-bit numbers ({spread_of(values)}); calibrated "
-            "backscatter is needed. An 8-bit file is a preview, stretched to be looked at: choose "
-            "the product's own files."
+            f"{name} holds 8-bit numbers ({spread_of(values)}); calibrated backscatter is needed. "
+            "An 8-bit file is a preview, stretched to be looked at: choose the product's own files."
         )
     whole = (scale, offset) == (1.0, 0.0) and not file.dtypes[index - 1].startswith("float")
     by_values = unit_of(values, whole)
     if by_values is None:
         raise AmbiguousUnits(
-            f"{role}: {file.place.name} holds numbers that are neither dB nor linear power "
+            f"{name} holds numbers that are neither dB nor linear power "
             f"({file.dtypes[index - 1]}, {spread_of(values)}); calibrated backscatter is needed. "
             "Calibrate to sigma or gamma nought, e.g. with SNAP, or take an RTC product."
         )
@@ -74,7 +75,6 @@ def decide(
     source, zeros, doubt = _zeros(file.source(index, unit, scale, offset))
     power = _power(values, unit)
     found = f"{file.place.name}: {f'{evidence}, ' if fits else ''}{spread_of(values)}{zeros}"
-    name = f"{role}: {file.place.name}"
     return Backscatter(
         source,
         Decision(role, f"{polarisation.upper()} unit", found, IN_WORDS[unit]),

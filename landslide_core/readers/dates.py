@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from landslide_core.readers.acquisition import Acquisition
+from landslide_core.readers.given import ROLE_WORDS
 from landslide_core.scene import Decision
 
 APART: Final = 60  # days; beyond that, seasons change more than landslides do
@@ -22,7 +23,7 @@ def check_dates(acquisitions: Acquisitions, event: date | None = None) -> tuple[
         if pre and post:
             warnings += _of_pair(orbit, pre, post)
         if post and "s2" in given:
-            warnings += _beside_optical(f"{orbit}_post", post, given["s2"])
+            warnings += _beside_optical(orbit, post, given["s2"])
     if event is not None:
         warnings += _of_event(given, event)
     return tuple(warnings)
@@ -62,22 +63,22 @@ def _of_role(role: str, found: Sequence[Acquisition]) -> Iterator[str]:
     if _last(found) - _first(found) > timedelta(days=1) or _passes_apart(found):
         days = ", ".join(str(day) for day in sorted({a.day for a in found}))
         yield (
-            f"{role} holds images of several dates ({days}); one date is best, so that before and "
-            "after are clear. Give the images of one date."
+            f"{ROLE_WORDS[role]}: images of several dates ({days}); one date is best, so that "
+            "before and after are clear. Give the images of one date."
         )
     orbits = sorted({a.relative_orbit for a in found if a.relative_orbit})
     if role != "s2" and len(orbits) > 1:
         yield (
-            f"{role} mixes relative orbits {', '.join(map(str, orbits))}; one is needed, as each "
-            "sees slopes from another side. Give the images of one relative orbit."
+            f"{ROLE_WORDS[role]}: images of relative orbits {', '.join(map(str, orbits))}; one is "
+            "needed, as each sees slopes from another side. Give the images of one relative orbit."
         )
     wanted = role.split("_")[0]
     other = next((a for a in found if a.orbit_pass not in (None, wanted)), None)
     if wanted in PASSES and other is not None:
         yield (
-            f"{role}: the image of {other.day} was taken on the "
+            f"{ROLE_WORDS[role]}: the image of {other.day} was taken on the "
             f"{PASSES[other.orbit_pass or '']} pass ({other.evidence}); {PASSES[wanted]} is "
-            "wanted. It was read as the role says: check which option it belongs to."
+            "wanted. It was read as the role says: check which role it belongs to."
         )
 
 
@@ -92,14 +93,15 @@ def _passes_apart(found: Sequence[Acquisition]) -> bool:
 def _of_pair(orbit: str, pre: Sequence[Acquisition], post: Sequence[Acquisition]) -> Iterator[str]:
     """Warnings on a pass's images before and after: order, geometry, time between them."""
     first, last = _last(pre), _first(post)
+    image = f"Sentinel-1 {PASSES[orbit]}: the image from before"
     if first >= last:
         yield (
-            f"{orbit}_pre is of {first} and {orbit}_post of {last}; the one before the event must "
-            "be the earlier. They may be exchanged: check both options."
+            f"{image} is of {first} and that from after of {last}; the one from before must be "
+            "the earlier. They may be exchanged: check both roles."
         )
     elif (last - first).days > APART:
         yield (
-            f"{orbit}_pre ({first}) and {orbit}_post ({last}) are {(last - first).days} days "
+            f"{image} ({first}) and that from after ({last}) are {(last - first).days} days "
             f"apart; at most {APART} are best, as fields and forests change too. Choose closer "
             "dates."
         )
@@ -107,7 +109,7 @@ def _of_pair(orbit: str, pre: Sequence[Acquisition], post: Sequence[Acquisition]
     if all(kinds) and kinds[0] != kinds[1]:
         was, now = (" and ".join(sorted(found)) for found in kinds)
         yield (
-            f"{orbit}_pre is a {was} product and {orbit}_post a {now} one: their backscatter is "
+            f"{image} is a {was} product and that from after a {now} one: their backscatter is "
             "defined differently (gamma nought, sigma nought, flattened or not), and every slope "
             "shows a change; the same kind is needed. Choose images of one kind."
         )
@@ -115,21 +117,22 @@ def _of_pair(orbit: str, pre: Sequence[Acquisition], post: Sequence[Acquisition]
     after = {a.relative_orbit for a in post if a.relative_orbit}
     if before and after and before != after:
         yield (
-            f"{orbit}_pre is of relative orbit {_listed(before)} and {orbit}_post of "
+            f"{image} is of relative orbit {_listed(before)} and that from after of "
             f"{_listed(after)}; the same one is needed: from another, slopes look different and "
             "the change is unreliable. Choose images of one relative orbit."
         )
 
 
 def _beside_optical(
-    role: str, post: Sequence[Acquisition], optical: Sequence[Acquisition]
+    orbit: str, post: Sequence[Acquisition], optical: Sequence[Acquisition]
 ) -> Iterator[str]:
     """A warning where radar and optical image show the place at different times."""
     apart = min(abs((a.day - b.day).days) for a in post for b in optical)
     if apart > APART:
         yield (
-            f"s2 ({_first(optical)}) and {role} ({_first(post)}) are {apart} days apart; at most "
-            f"{APART} are best, as both should show the same ground. Choose closer dates."
+            f"From after the event, Sentinel-2 ({_first(optical)}) and Sentinel-1 {PASSES[orbit]} "
+            f"({_first(post)}) are {apart} days apart; at most {APART} are best, as both should "
+            "show the same ground. Choose closer dates."
         )
 
 
@@ -138,13 +141,14 @@ def _of_event(given: Acquisitions, event: date) -> Iterator[str]:
     for role, found in given.items():
         if role.endswith("_pre") and _last(found) > event:
             yield (
-                f"{role} is of {_last(found)}, after the event ({event}); an image from before it "
-                "is needed. Choose an earlier one, or correct the event's date."
+                f"{ROLE_WORDS[role]}: the image is of {_last(found)}, after the event ({event}); "
+                "one from before it is needed. Choose an earlier one, or correct the event's date."
             )
         if (role == "s2" or role.endswith("_post")) and _first(found) < event:
             yield (
-                f"{role} is of {_first(found)}, before the event ({event}): its landslides cannot "
-                "be seen in it; a later image is needed. Choose one, or correct the event's date."
+                f"{ROLE_WORDS[role]}: the image is of {_first(found)}, before the event "
+                f"({event}): its landslides cannot be seen in it; a later image is needed. Choose "
+                "one, or correct the event's date."
             )
 
 

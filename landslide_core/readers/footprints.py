@@ -12,6 +12,7 @@ from landslide_core.errors import GridMismatch, SceneTooSmall
 from landslide_core.grid import Grid, Window, grid_from_raster
 from landslide_core.pixels import BandSource
 from landslide_core.places import place_of
+from landslide_core.readers.given import ROLE_WORDS
 from landslide_core.readers.reading import Reading
 from landslide_core.scene import Decision
 
@@ -80,14 +81,22 @@ def coverage(readings: Mapping[str, Reading], first: Sequence[BandSource], grid:
         share = (covered & image).area / image.area
         if not share > 0:
             raise GridMismatch(
-                f"{role} covers 0 % of the scene ({grid.crs}); an overlap, best all of it, is "
-                "needed. Choose files of the same place."
+                f"{_cover(role, reading)} 0 % of the scene ({grid.crs}); an overlap, best all of "
+                "it, is needed. Choose files of the same place."
             )
         if share < COVERED:
             warnings.append(
-                f"{role} covers {share:.0%} of the scene; the rest is carried as missing there."
+                f"{_cover(role, reading)} {100 * share:.0f} % of the scene; the rest is carried as "
+                "missing there."
             )
     return warnings
+
+
+def _cover(role: str, reading: Reading) -> str:
+    """ "Sentinel-1 descending, after: s1.tif covers", with the first file's name of several."""
+    first, more = reading.files[0].name, len(reading.files) - 1
+    files = f"{first} and {more} more cover" if more else f"{first} covers"
+    return f"{ROLE_WORDS[role]}: {files}"
 
 
 def _outlines(sources: Iterable[BandSource], grid: Grid) -> Geometry:

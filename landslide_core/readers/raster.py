@@ -28,6 +28,7 @@ from landslide_core.pixels import (
 from landslide_core.places import Place, place_of, told
 from landslide_core.readers.addresses import length
 from landslide_core.readers.bombs import bytes_held, refuse_bomb
+from landslide_core.readers.given import ROLE_WORDS
 
 SAMPLE: Final = 512  # pixels a side that statistics are taken on
 PATCHES: Final = 6  # a side, where a file is too large to be decoded whole
@@ -225,7 +226,8 @@ def _valid(file: Any, source: BandSource, box: Box) -> Floats:
 
 def left_out(file: RasterFile, index: int, role: str) -> str:
     """The warning for a band without a single valid pixel."""
-    return f"{role}: {file.place.name} (band {index}) holds no valid pixel and is left out."
+    name = f"{ROLE_WORDS[role]}: {file.place.name}"
+    return f"{name} (band {index}) holds no valid pixel and is left out."
 
 
 def spread_of(values: Floats) -> str:

@@ -128,7 +128,10 @@ def _of_product(known: Recognised, product: Product) -> Recognised:
         orbit=known.orbit or relative_orbit(named.platform or "", found.orbit_number),
         outline=convex_hull(_in_one_turn(places)),
         evidence="all from the product's annotation and name",
-        problem=f"no measurement of {' and '.join(lacking)} is in it" if lacking else "",
+        problem=f"{product.name} holds no measurement of {' and '.join(lacking)}; a GeoTIFF of "
+        "each polarisation is needed. Fetch the whole product again."
+        if lacking
+        else "",
     )
 
 

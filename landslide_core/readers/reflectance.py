@@ -41,12 +41,19 @@ class Calibration:
     def decided(self) -> str:
         """The formula in words; one for all bands unless they differ."""
         formulas = {
-            band: f"reflectance × 10⁴ = stored × {self.scales[band]:g} {self.offsets[band]:+g}"
+            band: f"reflectance × 10⁴ = {_formula(self.scales[band], self.offsets[band])}"
             for band in self.scales
         }
         if len(set(formulas.values())) == 1:
             return next(iter(formulas.values()))
         return "; ".join(f"{band}: {formula}" for band, formula in formulas.items())
+
+
+def _formula(scale: float, offset: float) -> str:
+    """ "stored − 1000", "stored × 0.5 + 100"; factors of one and sums of zero are not told."""
+    times = "" if scale == 1 else f" × {scale:g}"
+    plus = f" {'−' if offset < 0 else '+'} {abs(offset):g}" if offset else ""
+    return f"stored{times}{plus}"
 
 
 def reflectance_source(place: Place, scale: float = 1.0, offset: float = 0.0) -> BandSource:

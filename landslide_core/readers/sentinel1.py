@@ -15,6 +15,7 @@ from landslide_core.places import Given, Place
 from landslide_core.readers.acquisition import acquisition_of
 from landslide_core.readers.backscatter import decide
 from landslide_core.readers.files import expand
+from landslide_core.readers.given import ROLE_WORDS
 from landslide_core.readers.ground.geocode import Progress
 from landslide_core.readers.ground.ready import Frame, ready, sources_of, split
 from landslide_core.readers.raster import (
@@ -66,7 +67,9 @@ def read_sentinel1(
     decisions = [d for made in geocoded for one in made for d in one.decisions]
     warnings = [w for made in geocoded for one in made for w in one.warnings]
     warnings += _left_alone(files, found, role)
-    warnings += coarse((f"{role} {entry.polarisation.upper()}", entry.file) for entry in found)
+    warnings += coarse(
+        (f"{ROLE_WORDS[role]}: {entry.polarisation.upper()}", entry.file) for entry in found
+    )
     levels: dict[str, float] = {}  # dB
     for entry in found:
         file, index = entry.file, entry.index
@@ -84,15 +87,16 @@ def read_sentinel1(
         decisions.append(Decision(role, entry.polarisation.upper(), entry.evidence, taken))
         decisions.append(backscatter.decision)
     warnings += [
-        f"{role}: no {polarisation.upper()} was found; it is carried as missing, and verdicts "
-        "rest on the other bands."
+        f"{ROLE_WORDS[role]}: no {polarisation.upper()} was found; it is carried as missing, and "
+        "verdicts rest on the other bands."
         for polarisation in POLARISATIONS
         if all(entry.polarisation != polarisation for entry in found)
     ]
     if levels.get("vv", 0.0) < levels.get("vh", -np.inf):
         warnings.append(
-            f"{role}: VV is weaker than VH ({levels['vv']:.1f} and {levels['vh']:.1f} dB on "
-            "average), which nature hardly shows; the two may be exchanged. Check their order."
+            f"{ROLE_WORDS[role]}: VV is weaker than VH ({levels['vv']:.1f} and "
+            f"{levels['vh']:.1f} dB on average), which nature hardly shows; the two may be "
+            "exchanged. Check their order."
         )
     made_here = {one.path for made in geocoded for one in made}
     used = {entry.file.place: entry.file for entry in found}.values()
@@ -151,9 +155,9 @@ def _single(entries: list[_Found], role: str) -> list[_Found]:
             file = same[0].file
             names = ", ".join(file.names[e.index - 1] or f"band {e.index}" for e in same)
             raise MissingBands(
-                f"{role}: {file.place.name} holds {len(same)} bands of {polarisation.upper()} "
-                f"({names}), as of several dates in one stack; one is needed. Cut the stack, e.g. "
-                "with gdal_translate -b."
+                f"{ROLE_WORDS[role]}: {file.place.name} holds {len(same)} bands of "
+                f"{polarisation.upper()} ({names}), as of several dates in one stack; one is "
+                "needed. Cut the stack, e.g. with gdal_translate -b."
             )
     return entries
 
@@ -168,10 +172,11 @@ def _left_alone(files: Sequence[RasterFile], found: Sequence[_Found], role: str)
     if not found:
         names = ", ".join(f"{file.place.name} ({file.count} bands)" for file in unknown)
         raise MissingBands(
-            f"{role}: neither VV nor VH was recognised in {names}; a file named after its "
-            "polarisation, named bands, or two bands in the order VV, VH are needed. Rename it, "
-            "e.g. to scene_VV.tif."
+            f"{ROLE_WORDS[role]}: neither VV nor VH was recognised in {names}; a file named after "
+            "its polarisation, named bands, or two bands in the order VV, VH are needed. Rename "
+            "it, e.g. to scene_VV.tif."
         )
     return [
-        f"{role}: {file.place.name} is neither VV nor VH and is left alone." for file in unknown
+        f"{ROLE_WORDS[role]}: {file.place.name} is neither VV nor VH and is left alone."
+        for file in unknown
     ]

@@ -85,7 +85,7 @@ def _notes(run: Run, top: Sequence[TopTile], background: str) -> tuple[str, ...]
         (True, "Tiles that are not outlined are neither."),
         (reviewed, "As reviewers left it: with landslides they found, without alarms they denied."),
         (bool(background), f"Background: {background}."),
-        (bool(top), "Numbers: the tiles to look at first."),
+        (bool(top), "Numbers: the places to look at first."),
     )
     return tuple(line for holds, line in said if holds)
 

@@ -1,16 +1,13 @@
 """What a run found, in sentences: how much, where, how sure, and what people made of it."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import pandas as pd
 
-from landslide_core.bands import PIXEL, TILE
+from landslide_core.bands import PIXEL
 from landslide_core.folder import Run
-from landslide_core.grid import ground_size, lonlat
-from landslide_core.judgement import VERDICTS
-from landslide_core.plan import tiling_of
+from landslide_core.grid import lonlat
+from landslide_core.report.ground import areas, clusters
 from landslide_core.stac_item import acquired
 from landslide_core.vectors import standing
 
@@ -21,7 +18,7 @@ _NAMES: Final = 4  # reviewers named
 def headline(run: Run) -> str:
     """What, where, when, how many, how large: one sentence."""
     meta, tiles = run.meta, run.tiles
-    alarms, judged = int(tiles["alarm"].sum()), int((tiles["verdict"] != "no_data").sum())
+    alarms, places = int(tiles["alarm"].sum()), len(clusters(run, tiles, tiles["alarm"]))
     grid = run.grid()
     (lon,), (lat,) = lonlat(grid.geobox, [grid.width / 2], [grid.height / 2])
     first, last = (time.date().isoformat() for time in acquired(meta))
@@ -29,39 +26,24 @@ def headline(run: Run) -> str:
     span = f"of {first}" if first == last else f"taken from {first} to {last}"
     when = f"on images {span}" if known else "on images that do not say when they were taken"
     what = (
-        f"None of {judged:,} tiles raises a landslide alarm"
+        f"None of {len(tiles):,} tiles raises a landslide alarm"
         if not alarms
-        else f"{alarms:,} of {judged:,} tiles raise a landslide alarm"
-        if alarms != 1
-        else f"1 of {judged:,} tiles raises a landslide alarm"
+        else f"{places:,} places ({alarms:,} of {len(tiles):,} tiles) raise a landslide alarm"
+        if places != 1
+        else f"1 place ({alarms:,} of {len(tiles):,} tiles) raises a landslide alarm"
     )
     size = f", over {km2(areas(run)['alarm'])} of ground" if alarms else ""
     across, down = (_km(pixels * PIXEL) for pixels in (grid.width, grid.height))
     return f"{what}{size}, in an area of {across} × {down} around {place(lon, lat)}, {when}."
 
 
-def areas(run: Run) -> dict[str, float]:
-    """Ground (km²) under each verdict and under "alarm"; where tiles overlap the worse counts."""
-    tiles, tiling, grid = run.tiles, tiling_of(run.meta), run.grid()
-    # Codes rise from "no_data" to "landslide", in the order of alarm.
-    codes = tiles["verdict"].map({name: i for i, name in enumerate(VERDICTS)}).to_numpy(np.int64)
-    high, wide = (np.diff(np.minimum(np.arange(0, n + TILE, tiling.stride), n)) for n in grid.shape)
-    across, down = ground_size(grid.geobox)
+def expected(run: Run, tiles: pd.DataFrame) -> tuple[str, ...]:
+    """How many places with alarms are likely to hold a landslide, each by its best tile.
 
-    def ground(cells: Any) -> float:
-        rows, cols = cells.shape
-        pixels = np.outer(high[:rows], wide[:cols])[cells].sum()
-        return float(pixels * across * down / 1e6)
-
-    worst = tiling.cells(codes, "max")
-    found = {name: ground(worst == i) for i, name in enumerate(VERDICTS)}
-    alarm = tiling.cells(tiles["alarm"].to_numpy(np.int64), "max")
-    return {**found, "alarm": ground(alarm > 0)}
-
-
-def expected(tiles: pd.DataFrame, meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """How many alarms are likely to be right, by their own probabilities."""
-    alarm, unsure = tiles["alarm"], int((tiles["verdict"] == "uncertain").sum())
+    Tiles that touch see the same landslide, so their probabilities don't add up.
+    """
+    meta, alarm = run.meta, tiles["alarm"]
+    unsure = int((tiles["verdict"] == "uncertain").sum())
     bands = (meta.get("drift") or {}).values()
     said = []
     if any(band["likeness"] == "unlike" for band in bands):
@@ -69,17 +51,20 @@ def expected(tiles: pd.DataFrame, meta: Mapping[str, Any]) -> tuple[str, ...]:
             "This scene is unlike those the model learnt from: its figures may not hold here."
         )
     elif alarm.any():
-        right, number = float(tiles.loc[alarm, "probability"].sum()), int(alarm.sum())
+        found = clusters(run, tiles, alarm)
+        right, number = sum(cluster.probability for cluster in found), len(found)
         ours = (
-            f"about {right:.0f} of the {number:,} alarms can be expected to hold a landslide."
+            f"about {right:.0f} of the {number:,} places can be expected to hold a landslide; "
+            "alarm tiles that touch are one place."
             if number > 1
-            else f"the alarm holds a landslide with a probability of {percent(right)}."
+            else f"the place holds a landslide with a probability of {percent(right)}."
         )
-        said.append(f"If this place is like those the model learnt from, {ours}")
+        said.append(f"If this scene is like those the model learnt from, {ours}")
     if unsure:
         verb = "are" if unsure != 1 else "is"
         said.append(
-            f"{unsure:,} more {'tiles' if unsure != 1 else 'tile'} {verb} uncertain and must be "
+            f"{unsure:,} {'more ' if alarm.any() else ''}{'tiles' if unsure != 1 else 'tile'} "
+            f"{verb} uncertain and must be "
             "looked at by a person: landslides may be among them."
         )
     mask = meta.get("slope_mask") or {}
@@ -101,8 +86,9 @@ def reviewed(tiles: pd.DataFrame) -> tuple[str, ...]:
     found = int((~alarm & (label == "landslide")).sum())
     return (
         f"{who} looked at {int(label.notna().sum()):,} of {len(tiles):,} tiles, last on {last}.",
-        f"Alarms they call a landslide: {right:,}; no landslide: {wrong:,}. Landslides they found "
-        f"without an alarm: {found:,}. Alarms that stand: {int(standing(tiles).sum()):,}.",
+        f"Alarm tiles they call a landslide: {right:,}; no landslide: {wrong:,}. Landslides they "
+        f"found without an alarm: {found:,}. Alarm tiles that stand: "
+        f"{int(standing(tiles).sum()):,}.",
         "They chose what to look at, so no error rate follows from it.",
     )
 
@@ -122,6 +108,11 @@ def place(lon: float, lat: float) -> str:
 def shown(text: str) -> str:
     """Text from outside without marks that hide or turn what is written."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def hectares(area: float) -> str:
+    """km² in hectares: "41 ha"."""
+    return f"{100 * area:,.0f}{NBSP}ha"
 
 
 def km2(area: float) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 from landslide_core.outputs import VERDICT_COLOURS, VERDICT_WORDS
 from landslide_core.report.card import RATES
 from landslide_core.report.figures import CHANGE, Figures, change_scale
-from landslide_core.report.text import LOOK, PICTURES, SIMULATED, Report, Table, TopTile
+from landslide_core.report.text import PICTURES, SIMULATED, Report, Table
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2329; --dim: #56626d; --paper: #ffffff;
@@ -67,7 +67,7 @@ def html_of(report: Report, figures: Figures) -> str:
         f'<div class="not"><strong>What this is not</strong>{_list(report.not_this)}</div>',
         _map(figures),
         _section("Verdicts", _table(report.counts)),
-        _section("Look here first", _top(report.top, figures)) if report.top else "",
+        _section("Look here first", _top(report, figures)) if report.top else "",
         _section("Warnings", _warnings(report)),
         _section("What was looked at", _event(report) + _table(report.inputs)),
         _section("How", _list(report.method, "ol")),
@@ -106,9 +106,9 @@ def _map(figures: Figures) -> str:
     )
 
 
-def _top(top: Iterable[TopTile], figures: Figures) -> str:
+def _top(report: Report, figures: Figures) -> str:
     tiles = []
-    for i, tile in enumerate(top):
+    for i, tile in enumerate(report.top):
         chips = figures.chips[i] if figures.chips else ()
         pictures = "".join(
             f"<figure>{_image(picture, f'Tile {tile.tile_id}, {caption}')}"
@@ -126,7 +126,7 @@ def _top(top: Iterable[TopTile], figures: Figures) -> str:
         if figures.shows_change
         else ""
     )
-    note = f"{LOOK} {PICTURES}" if figures.chips else LOOK
+    note = f"{report.look} {PICTURES}" if figures.chips else report.look
     return f'<p class="small">{escape(note)}</p><div class="top">{"".join(tiles)}</div>{scale}'
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from landslide_core.outputs import VERDICT_COLOURS, VERDICT_WORDS
 from landslide_core.report.card import RATES
 from landslide_core.report.figures import CHANGE, Figures, change_scale, font_file
-from landslide_core.report.text import LOOK, PICTURES, SIMULATED, Report, Table, TopTile
+from landslide_core.report.text import PICTURES, SIMULATED, Report, Table, TopTile
 
 _MARGIN: Final = 15.0  # mm
 _WIDE: Final = 210 - 2 * _MARGIN
@@ -56,11 +56,11 @@ def pdf_of(report: Report, figures: Figures, made: datetime) -> bytes:
     pdf.add_page()
     _opening(pdf, report)
     _map(pdf, figures, report.top)
-    _table(pdf, report.counts, (24, 16, 18, 26, 96))
+    _table(pdf, report.counts, (24, 16, 22, 32, 86))
     if report.top:
         pdf.add_page()
         _heading(pdf, "Look here first")
-        _top(pdf, report.top, figures)
+        _top(pdf, report, figures)
     _rest(pdf, report)
     return bytes(pdf.output())
 
@@ -152,9 +152,10 @@ def _map(pdf: FPDF, figures: Figures, top: Sequence[TopTile]) -> None:
     pdf.set_xy(_MARGIN, max(bottom, pdf.get_y()) + 3)
 
 
-def _top(pdf: FPDF, top: Sequence[TopTile], figures: Figures) -> None:
+def _top(pdf: FPDF, report: Report, figures: Figures) -> None:
     """The top tiles, three side by side: number, coordinates, facts, pictures."""
-    _paragraph(pdf, f"{LOOK} {PICTURES}" if figures.chips else LOOK, 8, _DIM)
+    top = report.top
+    _paragraph(pdf, f"{report.look} {PICTURES}" if figures.chips else report.look, 8, _DIM)
     pdf.ln(2)
     wide = (_WIDE - (_ACROSS - 1) * _GAP) / _ACROSS
     side = (wide - 1.5) / 2

@@ -10,21 +10,24 @@ import pandas as pd
 from landslide_core.bands import PIXEL, TILE
 from landslide_core.folder import Run
 from landslide_core.outputs import VERDICT_COLOURS, VERDICT_WORDS
+from landslide_core.plan import cloud_from_of
 from landslide_core.readers.given import ROLE_WORDS
 from landslide_core.report.card import Quality, quality_of
 from landslide_core.report.findings import (
     NBSP,
-    areas,
     confirmed,
     expected,
     headline,
+    hectares,
     km2,
     percent,
     reviewed,
     shown,
 )
+from landslide_core.report.ground import Cluster, areas, clusters, ground_shares
 from landslide_core.stac_item import dates_by_role
-from landslide_core.vectors import centres, tiles_of
+from landslide_core.tiles import CLOUD_NOTES, CloudFrom
+from landslide_core.vectors import centres, standing, tiles_of
 
 TOP: Final = 6
 _MEANINGS: Final = {
@@ -44,7 +47,17 @@ _METHOD: Final = (
     "Limits on it, fitted on labelled tiles, make the verdict: landslide, uncertain or stable.",
 )
 SIMULATED: Final = "SIMULATED SCENE: no satellite took these images; nothing here happened."
-LOOK: Final = "The coordinates are those of a tile's middle: paste them into any online map."
+_LOOK: Final = "The coordinates are those of a tile's middle: paste them into any online map."
+_ALARMS: Final = "Alarm tiles that touch are one place, told by the most probable of them."
+_UNCERTAIN: Final = (
+    "No tile raises an alarm. These are the most probable of the uncertain ones, those that touch "
+    "as one place: a person must look at them."
+)
+_CLOUD_WORDS: Final[dict[CloudFrom, str]] = {
+    "layer": "cloud",
+    "brightness": "as bright as cloud",
+    "unknown": "cloud",
+}
 PICTURES: Final = f"Each picture is one tile, {_SQUARE}; grey: no data."
 _NOT_THIS: Final = (
     f"not the outline or area of any landslide: a tile ({_SQUARE}) is flagged whole, however small "
@@ -71,7 +84,7 @@ class Table:
 
 @dataclass(frozen=True)
 class TopTile:
-    """One of the alarms to look at first."""
+    """The most probable tile of one of the places to look at first."""
 
     rank: int
     tile_id: int
@@ -98,6 +111,7 @@ class Report:
     not_this: tuple[str, ...]
     counts: Table
     top: tuple[TopTile, ...]
+    look: str  # what the top tiles are, and how to find them
     warnings: tuple[str, ...]
     drift: str
     inputs: Table
@@ -111,18 +125,21 @@ def report_of(run: Run) -> Report:
     """Everything a run's report says. Raises RunDamaged."""
     meta, tiles = run.meta, tiles_of(run)
     looked = "review_label" in tiles and bool(tiles["review_label"].notna().any())
+    top, look = _top(run, tiles)
+    cloud = CLOUD_NOTES[cloud_from_of(meta)]
     quality = quality_of(run.bundle_path, meta["bundle"], meta["missing_bands"])
     return Report(
         title=shown(f"Landslide report: {run.folder.absolute().name}"),
         created=_moment(meta),
         simulated=meta["simulated"],
         headline=headline(run),
-        sure=(*expected(tiles, meta), *quality.sure),
+        sure=(*expected(run, tiles), *quality.sure),
         review=reviewed(tiles) if looked else (),
         not_this=(*_NOT_THIS, confirmed(looked)),
         counts=_counts(run),
-        top=_top(run),
-        warnings=tuple(map(shown, meta["warnings"])),
+        top=top,
+        look=look,
+        warnings=(*([cloud] if cloud else []), *map(shown, meta["warnings"])),
         drift=_drift(meta.get("drift", {})),
         inputs=_inputs(meta),
         event=meta["given"].get("event") or "",
@@ -139,39 +156,51 @@ def _moment(meta: Mapping[str, Any]) -> str:
 
 
 def _counts(run: Run) -> Table:
-    counts, ground = run.meta["counts"], areas(run)
-    total = sum(counts.values())
+    counts, ground, share = run.meta["counts"], areas(run), ground_shares(run)
     rows = tuple(
         (
-            *(words, f"{counts[name]:,}", percent(counts[name] / total, 1), km2(ground[name])),
+            *(words, f"{counts[name]:,}", km2(ground[name]), percent(share[name], 1)),
             _MEANINGS[name],
         )
         for name, words in VERDICT_WORDS.items()
     )
-    head = ("Verdict", "Tiles", "Share", "Ground", "Meaning")
+    head = ("Verdict", "Tiles", "Ground", "Share of ground", "Meaning")
     return Table(head, rows, (1, 2, 3), tuple(VERDICT_COLOURS[name] for name in VERDICT_WORDS))
 
 
-def _top(run: Run) -> tuple[TopTile, ...]:
-    """The alarms that stand with the highest probability; of equal ones the scene's first."""
-    best = tiles_of(run, alarms_only=True).sort_values(
-        ["probability", "tile_id"], ascending=[False, True], kind="stable"
-    )[:TOP]
+def _top(run: Run, tiles: pd.DataFrame) -> tuple[tuple[TopTile, ...], str]:
+    """Places with alarms that stand, the most probable first; without any, uncertain ones.
+
+    And the sentence that says which these are. Of equal ones the scene's first.
+    """
+    chosen, words = standing(tiles), _ALARMS
+    if not chosen.any():
+        chosen, words = tiles["verdict"] == "uncertain", _UNCERTAIN
+        if "review_label" in tiles:
+            chosen &= tiles["review_label"] != "stable"
+    found = clusters(run, tiles, chosen)[:TOP]
+    best = tiles.set_index("tile_id", drop=False).loc[[cluster.best for cluster in found]]
     longitude, latitude = centres(run, best)
-    return tuple(
-        TopTile(i + 1, int(tile["tile_id"]), float(longitude[i]), float(latitude[i]), _facts(tile))
-        for i, tile in enumerate(best.to_dict("records"))
+    cloud = _CLOUD_WORDS[cloud_from_of(run.meta)]
+    top = tuple(
+        TopTile(i + 1, cluster.best, float(lon), float(lat), _facts(tile, cluster, cloud))
+        for i, (cluster, lon, lat, tile) in enumerate(
+            zip(found, longitude, latitude, best.to_dict("records"), strict=True)
+        )
     )
+    return top, f"{words} {_LOOK}"
 
 
-def _facts(tile: Mapping[Any, Any]) -> str:
+def _facts(tile: Mapping[Any, Any], cluster: Cluster, cloud: str) -> str:
     said = [f"Probability {percent(tile['probability'])}"]
+    if cluster.tiles > 1:
+        said.append(f"one of {cluster.tiles} tiles on {hectares(cluster.ground)}")
     if tile["votes_cast"]:
         said.append(f"{percent(tile['agreement'])} of votes for it")
     if pd.notna(tile["slope"]):
         said.append(f"slope up to {tile['slope']:.0f}°")
     if tile["cloud_fraction"] >= 0.05:
-        said.append(f"{percent(tile['cloud_fraction'])} cloud")
+        said.append(f"{percent(tile['cloud_fraction'])} {cloud}")
     if (label := tile.get("review_label")) and pd.notna(label):
         words = {"landslide": "confirmed", "unsure": "left open"}[label]
         said.append(f"{words} by {shown(tile['reviewed_by'])}")

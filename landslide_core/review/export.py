@@ -19,6 +19,7 @@ from pyogrio.errors import DataSourceError
 from landslide_core.bands import ADDED, INDEX, OPTICAL, STORED
 from landslide_core.errors import CannotWrite, DatasetError, NoSpace, RunDamaged
 from landslide_core.folder import Run, check_inputs, refuse_existing
+from landslide_core.outputs import UNDATED, style_tiles
 from landslide_core.pixels import Floats
 from landslide_core.plan import tiling_of
 from landslide_core.progress import Progress
@@ -31,7 +32,6 @@ PACKAGE: Final = "review.gpkg"
 TABLE: Final = "review.csv"
 PATCHES: Final = "patches"
 TRAIN: Final = "Train.csv"
-_UNDATED: Final = "2000-01-01T00:00:00.000Z"
 _LABEL: Final = {"stable": 0, "landslide": 1}
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # begin what a spreadsheet would compute
 
@@ -95,13 +95,20 @@ def reviewed_tiles(run: Run, state: pd.DataFrame) -> geopandas.GeoDataFrame:
 
 
 def outlines_of(state: pd.DataFrame) -> geopandas.GeoDataFrame:
-    """One row an outline that was drawn, in EPSG:4326."""
+    """One row an outline that was drawn, in EPSG:4326: who drew it, what its tile is called.
+
+    `outlined_as` is the drawer's own last label of the tile, none where they gave none;
+    `review_label` is the label that counts, which may be somebody else's, `reviewed_by`.
+    """
     drawn = state[state["outline"].notna()]
     columns = {
         "tile_id": drawn.index.to_numpy(),
-        "review_label": drawn["label"].to_numpy(),
         "outlined_by": drawn["outlined_by"].to_numpy(),
+        "outlined_as": drawn["outlined_as"].to_numpy(),
         "outlined_at": drawn["outlined_at"].to_numpy(),
+        "review_label": drawn["label"].to_numpy(),
+        "reviewed_by": drawn["reviewer"].to_numpy(),
+        "reviewed_at": drawn["when"].to_numpy(),
         "review_comment": drawn["comment"].to_numpy(),
     }
     return geopandas.GeoDataFrame(columns, geometry=list(drawn["outline"]), crs="EPSG:4326")
@@ -175,7 +182,7 @@ def write_package(
 ) -> None:
     """Write a GeoPackage with the layers "tiles" and "outlines", if any are given."""
     # The package notes when it was written; the same review shall be the same bytes.
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _UNDATED})
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": UNDATED})
     try:
         for layer, table in (("tiles", tiles), ("outlines", outlines)):
             if table is None:
@@ -185,6 +192,7 @@ def write_package(
             table.to_file(path, layer=layer, driver="GPKG", **kind)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    style_tiles(path, "corrected" if "corrected" in tiles else "verdict")
 
 
 def plain_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,10 @@ from shapely.geometry import shape
 from landslide_core.errors import BadReview
 from landslide_core.review.journal import LABELLING, Event
 
-ASPECTS: Final = ("label", "reviewer", "when", "comment", "outline", "outlined_by", "outlined_at")
+ASPECTS: Final = (
+    *("label", "reviewer", "when", "comment"),
+    *("outline", "outlined_by", "outlined_at", "outlined_as"),
+)
 
 
 def live(events: Iterable[Event]) -> list[Event]:

@@ -5,7 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -45,8 +45,7 @@ class Event:
         run: str, tile: int, reviewer: str, action: Action, value: Any = None, comment: str = ""
     ) -> "Event":
         """An event of this moment."""
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return Event(uuid.uuid4().hex, time, run, tile, reviewer, action, value, comment)
+        return Event(uuid.uuid4().hex, _now(), run, tile, reviewer, action, value, comment)
 
     def line(self) -> bytes:
         """The event as a line of the journal."""
@@ -118,11 +117,14 @@ class Journal:
         finally:
             lock.release()
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event) -> Event:
         """Keep an event, on disk when this returns; to be called inside `writing`.
 
-        Raises NoSpace or CannotWrite; the journal is then as it was.
+        Its time becomes that of this moment, never before the last event's: what waited for its
+        turn was said earlier than it counts. Raises NoSpace or CannotWrite; the journal is then
+        as it was.
         """
+        event = replace(event, time=max([_now(), *(last.time for last in self._events[-1:])]))
         line = event.line()
         try:
             file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -145,6 +147,7 @@ class Journal:
         self._events.append(event)
         self._size += len(line)
         self.torn = 0
+        return event
 
     def _forget(self) -> None:
         self.torn, self._size, self._inode, self._events = 0, 0, 0, []
@@ -176,6 +179,11 @@ class Journal:
             f"{self.path} cannot be written ({error.strerror}); nothing was kept. Copy the run "
             "folder to a place that can be written."
         )
+
+
+def _now() -> str:
+    """This moment; of two, the later is the greater text."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _sound(event: Event) -> bool:

@@ -14,7 +14,7 @@ from landslide_core.folder import Run, check_version
 from landslide_core.hashes import sha256_of
 from landslide_core.plan import PLAN, read_plan
 from landslide_core.review.fold import ASPECTS, live, said_by, to_redo, to_undo
-from landslide_core.review.journal import LABELS, Action, Event, Journal
+from landslide_core.review.journal import LABELLING, LABELS, Action, Event, Journal
 from landslide_core.review.outline import checked_outline
 
 # What accepting a verdict says; an uncertain one says nothing that could be accepted.
@@ -97,12 +97,19 @@ class Review:
         """One row a tile, index tile_id: verdict and probability by the machine, then the review.
 
         `label` is landslide, stable, unsure or None; reviewer and when (UTC, ISO 8601) are the
-        label's, or the last event's where there is none; outline is a geometry in EPSG:4326.
+        label's, or the last event's where there is none; outline is a geometry in EPSG:4326;
+        outlined_as is what its drawer last called the tile.
         """
         columns = {name: np.full(len(self._verdicts), None, object) for name in ASPECTS}
+        own: dict[tuple[int, str], Any] = {}  # the last label that each reviewer gave a tile
         for event in live(self.events):
             for name, value in said_by(event, columns["label"][event.tile]).items():
                 columns[name][event.tile] = value
+            if event.action in LABELLING:
+                own[event.tile, event.reviewer] = event.value
+        for (tile, reviewer), label in own.items():
+            if columns["outlined_by"][tile] == reviewer:
+                columns["outlined_as"][tile] = label
         table = pd.DataFrame(
             {"verdict": self._verdicts, "probability": self.run.tiles["probability"].to_numpy()},
             index=pd.RangeIndex(len(self._verdicts), name="tile_id"),
@@ -145,14 +152,12 @@ class Review:
         name, said = _checked_name(reviewer), _storable(comment.strip())
         event = Event.now(self.journal.run, int(tile), name, action, value, said)
         with self.journal.writing():
-            self.journal.append(event)
-        return event
+            return self.journal.append(event)
 
     def _revoke(self, target: Event, reviewer: str) -> Event:
         name = _checked_name(reviewer)
         event = Event.now(self.journal.run, target.tile, name, "undo", target.id)
-        self.journal.append(event)
-        return event
+        return self.journal.append(event)
 
 
 def run_identity(run: Run) -> str:

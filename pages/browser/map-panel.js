@@ -77,10 +77,11 @@ window.mapPanel = (map, said, look, changed) => {
 
     const key = make("section", {className: "key"});
     key.setAttribute("aria-label", "Legend");
-    for (const [element, position] of [[panel, "topright"], [key, "bottomright"]]) {
-        const control = L.control({position});
-        control.onAdd = () => element;
-        control.addTo(map);
+    // In one column, so that neither covers the other: where both are long, each scrolls.
+    const column = L.control({position: "topright"});
+    column.onAdd = () => make("div", {className: "column"}, panel, key);
+    column.addTo(map);
+    for (const element of [panel, key]) {
         L.DomEvent.disableClickPropagation(element).disableScrollPropagation(element);
         element.addEventListener("keydown", event => event.stopPropagation());
     }
@@ -91,8 +92,15 @@ window.mapPanel = (map, said, look, changed) => {
         make("div", {className: "ticks"}, ...ticks.map(tick => make("span", {}, tick)))];
     const swatch = (words, colour) => make("div", {className: "swatch"},
         make("i", {style: `background:${colour}`}), words);
-    const line = (words, kind) => make("div", {className: "swatch"},
-        make("i", {className: `line ${kind}`}), words);
+    // As map-tiles.js draws it: white with a dark casing, around whatever the tile shows.
+    const line = (words, dashes) => {
+        const box = make("i", {className: "line"});
+        const rect = looks => `<rect x="3" y="3" width="20" height="10" fill="none" ${looks}/>`;
+        box.innerHTML = `<svg viewBox="0 0 26 16" aria-hidden="true">${
+            rect('stroke="#10202c" stroke-opacity=".65" stroke-width="4"')}${
+            rect(`stroke="#fff" stroke-width="2.2" stroke-dasharray="${dashes}"`)}</svg>`;
+        return make("div", {className: "swatch"}, box, words);
+    };
 
     let shown = []; // labels that reviewers gave
     function label(labels) {
@@ -123,9 +131,11 @@ window.mapPanel = (map, said, look, changed) => {
             }
         }
         if (look.to > 0) {
-            const kinds = [["Landslide", "solid"], ["Uncertain", "dashed"]];
-            if (said.masked) kinds.push(["Landslide, no alarm: flat ground", "dotted"]);
+            const kinds = [["Landslide", "none"], ["Uncertain", "5 4"]];
+            if (said.masked) kinds.push(["Landslide, no alarm: flat ground", "1 5"]);
             parts.push(make("div", {className: "lines"}, ...kinds.map(([w, k]) => line(w, k))));
+            if (said.share < 1) parts.push(make("div", {className: "note"},
+                "Tiles overlap: of each the middle is drawn."));
         }
         if (shown.length) {
             parts.push(make("div", {className: "lines dots"}, ...shown.map(name =>

@@ -2,11 +2,12 @@
 "use strict";
 
 window.mapTiles = (map, said, look, told) => {
+    map.createPane("fills").style.zIndex = 215; // over the picture, under what lies "on top"
     map.createPane("tiles").style.zIndex = 420;
     map.createPane("ring").style.zIndex = 430;
-    const canvas = L.canvas({pane: "tiles", padding: 0.2});
+    const [below, above] = ["fills", "tiles"].map(pane => L.canvas({pane, padding: 0.2}));
     const group = L.layerGroup().addTo(map);
-    let drawn = []; // {facts, layers: [[layer, isCasing]], box, ring}, the gravest last
+    let drawn = []; // {facts, layers: [[layer, part]], box, ring}, the gravest last
     let loaded = null; // bounds of which every tile is drawn
     let request = null;
 
@@ -21,16 +22,18 @@ window.mapTiles = (map, said, look, told) => {
         return colours[Math.round(Math.min(value / top, 1) * (colours.length - 1))];
     }
 
-    // The fill tells the chosen figure, the outline the verdict whatever the fill.
-    function style(facts, isCasing) {
+    // The fill tells the chosen figure, the outline the verdict whatever the fill. Parts: "fill",
+    // "casing" and "line"; a "dot" is fill and line in one.
+    function style(facts, part) {
+        const isCasing = part === "casing";
         const faded = look.t > 0 && !(facts.probability >= look.t);
         const grave = facts.verdict === "landslide" || facts.verdict === "uncertain";
         const faint = rank[facts.verdict] < 2; // no data, filtered out
         const strength = look.to === 0 ? 0 : faded ? 0.12 : faint ? 0.45 : 1;
         const colour = fill(facts);
         return {
-            fill: !isCasing, fillColor: colour || "#888888",
-            fillOpacity: colour ? look.to * strength : 0,
+            fill: part === "fill" || part === "dot", fillColor: colour || "#888888",
+            fillOpacity: colour ? look.to * strength : 0, stroke: part !== "fill",
             color: grave && !isCasing ? "#ffffff" : "#10202c",
             opacity: strength * (isCasing ? 0.65 : grave ? 1 : 0.35),
             weight: isCasing ? 4 : facts.verdict === "landslide" ? 2.2 : grave ? 1.6 : 0.6,
@@ -41,24 +44,31 @@ window.mapTiles = (map, said, look, told) => {
 
     function restyle() {
         for (const {facts, layers} of drawn) {
-            for (const [layer, isCasing] of layers) layer.setStyle(style(facts, isCasing));
+            for (const [layer, part] of layers) layer.setStyle(style(facts, part));
         }
     }
 
     function shapes(feature) {
         const {geometry, properties: facts} = feature;
-        const options = casing => ({renderer: canvas, interactive: false, ...style(facts, casing)});
+        const options = part => ({renderer: part === "fill" ? below : above, interactive: false,
+            ...style(facts, part)});
         if (geometry.type === "Point") {
             const [lng, lat] = geometry.coordinates;
-            const dot = L.circleMarker([lat, lng], {...options(false), radius: 4});
-            return {facts, layers: [[dot, false]], box: L.latLngBounds([[lat, lng]]), ring: null};
+            const dot = L.circleMarker([lat, lng], {...options("dot"), radius: 4});
+            return {facts, layers: [[dot, "dot"]], box: L.latLngBounds([[lat, lng]]), ring: null};
         }
         const ring = geometry.coordinates[0].map(([lng, lat]) => [lat, lng]);
+        const box = L.latLngBounds(ring);
+        // Tiles that overlap would stack their colours, which no legend could tell: of each only
+        // the middle is drawn, where no other tile's middle is.
+        const {lat: y, lng: x} = box.getCenter();
+        const seen = ring.map(([lat, lng]) =>
+            [y + said.share * (lat - y), x + said.share * (lng - x)]);
         // A dark line under the white one: it reads on snow as well as on water.
         const grave = facts.verdict === "landslide" || facts.verdict === "uncertain";
-        const layers = (grave ? [true, false] : [false])
-            .map(casing => [L.polygon(ring, options(casing)), casing]);
-        return {facts, layers, box: L.latLngBounds(ring), ring};
+        const layers = ["fill", ...(grave ? ["casing"] : []), "line"]
+            .map(part => [L.polygon(seen, options(part)), part]);
+        return {facts, layers, box, ring};
     }
 
     function draw(answer) {
@@ -98,16 +108,15 @@ window.mapTiles = (map, said, look, told) => {
         return is;
     }
 
-    // The tile under a place, the one on top of several; for points the nearest within reach.
+    // The tile under a place, of several the one whose middle is nearest; points within reach.
     function at(place) {
         const here = map.latLngToContainerPoint(place);
-        let [best, least] = [null, 8]; // pixels
+        let [best, least] = [null, Infinity];
         for (let i = drawn.length - 1; i >= 0; i--) {
             const {ring, box} = drawn[i];
-            if (ring && box.contains(place) && holds(ring, place)) return drawn[i];
-            if (ring) continue;
+            if (ring && !(box.contains(place) && holds(ring, place))) continue;
             const far = map.latLngToContainerPoint(box.getCenter()).distanceTo(here);
-            if (far < least) [best, least] = [drawn[i], far];
+            if (far < least && (ring || far < 8)) [best, least] = [drawn[i], far]; // pixels
         }
         return best;
     }

@@ -6,12 +6,19 @@ window.landslideMap = (map, said) => {
     const root = document.documentElement;
     root.classList.add("landslide", said.dark ? "dark" : "light");
     // The whole run, beside the panel where there is room for both.
+    let whole = null; // {center, zoom} of that
     function home(animate) {
         const wide = map.getSize().x >= 720;
-        map.fitBounds(said.bounds, {paddingTopLeft: [wide ? 56 : 8, 8],
-            paddingBottomRight: [wide ? 272 : 8, 8], animate});
+        whole = map._getBoundsCenterZoom(said.bounds, {paddingTopLeft: [wide ? 56 : 8, 8],
+            paddingBottomRight: [wide ? 296 : 8, 8]});
+        map.setView(whole.center, whole.zoom, {animate});
     }
     home(false);
+    // Full screen and back, a window made larger: the whole run stays whole.
+    map.on("resize", () => {
+        const [there, here] = [whole.center, map.getCenter()].map(at => map.latLngToLayerPoint(at));
+        if (map.getZoom() === whole.zoom && there.distanceTo(here) < 4) home(false);
+    });
     const kept = mapLook(map, said);
     const {look, write} = kept;
     const tell = {}; // what the server knows: a place that was clicked, an area
@@ -117,7 +124,7 @@ window.landslideMap = (map, said) => {
     panel.show();
 
     const degrees = (value, signs) =>
-        `${Math.abs(value).toFixed(5)}° ${signs[value < 0 ? 1 : 0]}`;
+        `${Math.abs(value).toFixed(5)}°\u00a0${signs[value < 0 ? 1 : 0]}`;
     const figure = value => value === null ? "–" : value.toFixed(2);
     const tip = document.body.appendChild(L.DomUtil.create("div", "tip"));
     tip.hidden = true;
@@ -166,8 +173,9 @@ window.landslideMap = (map, said) => {
     // An area of interest: one at a time.
     let drawing = null;
     const area = L.featureGroup().addTo(map);
-    const pen = {color: said.dark ? "#e6edf2" : "#17242e", weight: 3, fillOpacity: 0.08,
-        dashArray: "8 5", interactive: false};
+    // No verdict's colour and no dashes, which mean uncertain; map.css puts it over the tiles, in
+    // a light casing.
+    const pen = {color: "#d6007f", weight: 3, opacity: 1, fill: false, interactive: false};
     function outline(kind) {
         const was = drawing && drawing.type;
         if (drawing) drawing.disable();
@@ -202,11 +210,11 @@ window.landslideMap = (map, said) => {
     }
     const button = mapButtons(map);
     button("home", "Show the whole run", () => home(true));
-    const whole = button("full", "Full screen", () => {
+    const full = button("full", "Full screen", () => {
         if (document.fullscreenElement) document.exitFullscreen();
         else root.requestFullscreen();
     });
-    whole.hidden = !document.fullscreenEnabled;
+    full.hidden = !document.fullscreenEnabled;
     const tools = {
         polygon: button("polygon", "Draw an area of interest", () => outline("polygon")),
         rectangle: button("rectangle", "Draw a rectangle of interest", () => outline("rectangle")),
@@ -220,7 +228,7 @@ window.landslideMap = (map, said) => {
     }
     marks();
     if (kept.area().length) enclose(L.polygon(kept.area(), pen)); // a link, or back on the page
-    document.addEventListener("fullscreenchange", () => map.invalidateSize());
+    new ResizeObserver(() => map.invalidateSize()).observe(map.getContainer());
     map.on("moveend", write);
 
     // What the server chose: a tile of the table, or the one just clicked, with its outline.

@@ -15,6 +15,24 @@ function drawn(selector) {
   return [...document.querySelectorAll(selector)].find((one) => !one.closest("[data-stale='true']"));
 }
 
+// The next tile brings buttons of its own in place of those that had the focus: it goes to the same
+// one of them, or whoever moves by Tab would begin at the top of the page after every answer.
+const OWN = /^(st-key-review-[a-z-]+-)\d+$/;
+let held = null; // the element that has the focus, and what its part is called without the tile
+
+function hold(event) {
+  const part = event.target.closest?.("[class*='st-key-review-']");
+  const name = part && [...part.classList].map((one) => one.match(OWN)?.[1]).find(Boolean);
+  held = name ? {element: event.target, name} : null;
+}
+
+function refocus() {
+  if (!held || held.element.isConnected) return;
+  if (document.activeElement && document.activeElement !== document.body) return;
+  const next = drawn(`[class*="${held.name}"] :is(button, textarea)`);
+  if (next && !next.disabled) next.focus({preventScroll: true});
+}
+
 export default function ({data, parentElement, setStateValue}) {
   const isLatest = called(parentElement);
   if (data.name) window.localStorage.setItem(NAME, data.name);
@@ -25,6 +43,8 @@ export default function ({data, parentElement, setStateValue}) {
     if (!isLatest()) return;
     window.removeEventListener("keydown", parentElement.reviewPressed, true);
     parentElement.reviewPressed = null;
+    window.removeEventListener("focusin", hold);
+    parentElement.reviewSwap.disconnect();
   };
   if (parentElement.reviewPressed) return stop;
   const pressed = (event) => {
@@ -42,5 +62,9 @@ export default function ({data, parentElement, setStateValue}) {
   };
   parentElement.reviewPressed = pressed;
   window.addEventListener("keydown", pressed, true);
+  window.addEventListener("focusin", hold);
+  parentElement.reviewSwap = new MutationObserver(refocus);
+  const watched = {childList: true, subtree: true, attributeFilter: ["data-stale", "disabled"]};
+  parentElement.reviewSwap.observe(document.body, watched);
   return stop;
 }

@@ -32,6 +32,7 @@ async function leaflet() {
   load("leaflet-draw/leaflet.draw.css");
   if (!window.L) await load("leaflet/leaflet.js");
   if (!window.L.Draw) await load("leaflet-draw/leaflet.draw.js");
+  if (!window.mapManners) await load("browser/map-manners.js");
 }
 
 class Picture {
@@ -65,6 +66,7 @@ class Picture {
       crs: L.CRS.Simple, attributionControl: false, keyboard: false, minZoom: -1, maxZoom: 6,
       zoomSnap: 0.25, zoomAnimation: false, doubleClickZoom: false, boxZoom: false,
     });
+    mapManners(this.map);
     this.shapes = L.featureGroup().addTo(this.map);
     this.map.on("draw:created", ({layer}) => { this.join(layer.getLatLngs()); this.mode(""); this.tell(); });
     this.map.on("draw:canceled", () => this.mode(""));

@@ -80,7 +80,9 @@ function open(data, parent) {
     if (before?.centre) map.setView(before.centre, before.zoom, { animate: false });
     else map.fitBounds(data.bounds, { animate: false });
   });
-  const fitted = before?.centre ? null : first.getCenter();
+  const view = () => ({ centre: first.getCenter(), zoom: first.getZoom() });
+  let fitted = before?.centre ? null : view();
+  const isWhole = () => fitted?.zoom === first.getZoom() && fitted.centre.equals(first.getCenter());
   if (maps.length === 2) together(first, last);
   L.control.scale({ imperial: false }).addTo(first);
   buttons(host, () => first.fitBounds(data.bounds)).addTo(first);
@@ -89,7 +91,14 @@ function open(data, parent) {
   maps.forEach((map) => map.on("mouseout", () => { readout.textContent = ""; }));
   const divider = data.mode === "swipe" ? dividerOf(host, first, panes, before?.share ?? 0.5) : null;
   const badges = { left: element("div", "badge left", host), right: element("div", "badge right", host) };
-  const grow = new ResizeObserver(() => maps.forEach((map) => map.invalidateSize()));
+  // What was fitted is fitted anew in another size, full screen among it.
+  const grow = new ResizeObserver(() => {
+    const whole = isWhole();
+    maps.forEach((map) => map.invalidateSize());
+    if (!whole) return;
+    first.fitBounds(data.bounds, { animate: false });
+    fitted = view();
+  });
   grow.observe(host);
   const drawn = {};
   return {
@@ -109,8 +118,8 @@ function open(data, parent) {
     },
     close() {
       const share = divider ? divider.share() : before?.share;
-      const stayed = fitted?.equals(first.getCenter()); // then the next one fits it anew
-      kept.set(data.key, { centre: stayed ? null : first.getCenter(), zoom: first.getZoom(), share });
+      const { centre, zoom } = view();
+      kept.set(data.key, { centre: isWhole() ? null : centre, zoom, share }); // or fitted anew
       grow.disconnect();
       maps.forEach((map) => map.remove());
       host.remove();
@@ -127,6 +136,7 @@ function mapIn(box, data) {
     maxZoom: 19,
   });
   if (!box.matches(".right")) L.control.zoom({ position: "topleft" }).addTo(map);
+  mapManners(map, data.bounds);
   map.attributionControl.setPrefix(
     '<a href="https://leafletjs.com" target="_blank" rel="noopener">Leaflet</a>'
   );
@@ -249,7 +259,7 @@ function dividerOf(host, map, panes, start) {
   line.addEventListener("pointerdown", (event) => {
     line.setPointerCapture(event.pointerId);
     line.addEventListener("pointermove", drag);
-    line.focus();
+    line.focus({ preventScroll: true });
     event.preventDefault();
   });
   for (const end of ["pointerup", "pointercancel"]) {

@@ -34,7 +34,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 }
 
 function newDesk() {
-  const desk = { jobs: new Map(), root: null, data: null, changed: () => {}, timer: 0 };
+  const desk = { jobs: new Map(), root: null, data: null, changed: () => {}, timer: 0, asked: 0 };
   window.addEventListener("beforeunload", (event) => {
     if ([...desk.jobs.values()].some((job) => job.state === "sending")) event.preventDefault();
   });
@@ -63,13 +63,19 @@ function wire(desk, root) {
   drop.ondrop = async (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    const items = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    take(desk, (await Promise.all(items.map((item) => below(item)))).flat());
+    try {
+      const dropped = [...event.dataTransfer.items].filter((item) => item.kind === "file")
+        .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter(Boolean);
+      take(desk, (await Promise.all(dropped.map((item) => below(item)))).flat());
+    } catch (error) {
+      notice(desk, `What was dropped cannot be read (${error.message}). Choose it with the buttons.`);
+    }
   };
 }
 
-// All files at or below a dropped entry, with their paths.
+// All files at or below what was dropped, with their paths; without an entry it is the file itself.
 async function below(entry, before = "") {
+  if (entry instanceof File) return [{ path: entry.name, file: entry }];
   const path = before + entry.name;
   if (entry.isFile) return [{ path, file: await new Promise((done, no) => entry.file(done, no)) }];
   const reader = entry.createReader(), found = [];
@@ -83,19 +89,15 @@ async function below(entry, before = "") {
 
 // Files on their own are an upload each; those of a folder are one together.
 async function take(desk, chosen) {
-  const groups = new Map();
-  let left = 0;
+  const groups = new Map(), left = [];
   for (const { file, path } of chosen) {
     const top = path.includes("/") ? path.split("/")[0] : null;
     const endings = top ? desk.data.endings : desk.data.alone;
-    if (!file.size || !endings.some((end) => path.toLowerCase().endsWith(end))) { left += 1; continue; }
+    if (!file.size || !endings.some((end) => path.toLowerCase().endsWith(end))) { left.push(path); continue; }
     const group = top ? `/${top}` : `${path} ${file.size} ${file.lastModified} ${groups.size}`;
     groups.set(group, [...(groups.get(group) ?? []), { file, path }]);
   }
-  const only = left === chosen.length;
-  notice(desk, !left ? "" : only || chosen.length === 1
-    ? `${left} of ${chosen.length} chosen files cannot be used; ${desk.data.alone.join(", ")} are taken. Choose rasters, or products zipped.`
-    : `${left} of ${chosen.length} files were left out: previews and the like.`);
+  notice(desk, leftOut(left, chosen.length, desk.data.alone));
   for (const files of groups.values()) {
     const id = await numberOf(files);
     const old = desk.jobs.get(id);
@@ -108,6 +110,16 @@ async function take(desk, chosen) {
     }
   }
   next(desk);
+}
+
+// What is said of files that are not taken, by name; they are no rasters, or empty.
+function leftOut(left, count, endings) {
+  if (!count) return "No file is in it. Drop rasters, or products as folders or zipped.";
+  if (!left.length) return "";
+  const names = left.slice(0, 3).join(", ") + (left.length > 3 ? ` and ${left.length - 3} more` : "");
+  return left.length === count
+    ? `${names} cannot be used; ${endings.join(", ")} with something in them are taken. Choose rasters, or products zipped.`
+    : `${left.length} of ${count} files were left out, no rasters or empty: ${names}.`;
 }
 
 // The upload's number: the same file chosen again after a reload goes on where it was.

@@ -1,6 +1,8 @@
 // How uploads look: a row each, told by what the server has and what this tab is sending.
 // This file and upload.js are one module.
 
+const ASKED_FOR = 8000; // ms for which the question stands whether all are to go
+
 function forgetWhole(desk) { // the server lists them from now on
   for (const { id, whole } of desk.data.entries) {
     if (whole && desk.jobs.get(id)?.state === "whole") desk.jobs.delete(id);
@@ -20,6 +22,26 @@ function draw(desk) {
     const element = [...list.children].find((found) => found.dataset.id === row.id) ?? list.appendChild(newRow(row));
     fill(desk, element, row);
   }
+  offerAll(desk, [...rows.keys()]);
+}
+
+// One button for all uploads; it asks back, for they may have taken hours to send. A double click
+// is no answer.
+function offerAll(desk, ids) {
+  const button = desk.root.querySelector(".remove-all");
+  const waited = () => Date.now() - desk.asked;
+  button.hidden = ids.length < 2;
+  button.textContent = waited() < ASKED_FOR ? `Really remove all ${ids.length}?` : "Remove all";
+  button.onclick = () => {
+    if (waited() > 400 && waited() < ASKED_FOR) {
+      desk.asked = 0;
+      for (const id of ids) removeUpload(desk, id);
+      return;
+    }
+    desk.asked = Date.now();
+    draw(desk);
+    setTimeout(() => draw(desk), ASKED_FOR);
+  };
 }
 
 function newRow(row) {
@@ -34,7 +56,7 @@ function newRow(row) {
 }
 
 function fill(desk, element, row) {
-  element.className = row.state;
+  element.className = row.refused ? `${row.state} refused` : row.state;
   const [name, state, acts, bar] = element.children;
   name.textContent = name.title = row.name; // text, never markup: names come from outside
   state.textContent = stateOf(row);
@@ -68,7 +90,7 @@ function actsOf(desk, row) {
 
 function stateOf(row) {
   const share = `${Math.floor((100 * row.sent) / (row.size || 1))} % of ${bytes(row.size)}`;
-  if (row.state === "whole") return bytes(row.size);
+  if (row.state === "whole") return row.refused ? `${row.refused}, ${bytes(row.size)}` : bytes(row.size);
   if (row.state === "waiting") return `Waiting, ${bytes(row.size)}`;
   if (row.state === "paused") return `Paused at ${share}`;
   if (row.state === "left") return `${bytes(row.sent)} came. Choose it again to go on.`;

@@ -23,11 +23,14 @@ ROOT: Final = "../.."
 _KEEP: Final = {"Cache-Control": "public, max-age=86400"}  # the address changes with the files
 # One request for all of a map's scripts: streamlit-folium awaits each before it asks for the next.
 BUNDLES: Final[dict[str, tuple[Path, ...]]] = {
-    "leaflet": (*(LEAFLET / "leaflet.js", BROWSER / "outline-shapes.js", BROWSER / "outlines.js"),),
+    "leaflet": (
+        LEAFLET / "leaflet.js",
+        *(BROWSER / f"{name}.js" for name in ("map-manners", "outline-shapes", "outlines")),
+    ),
     "draw": (DRAW / "leaflet.draw.js",),
     "map": (
         *(LEAFLET / "leaflet.js", DRAW / "leaflet.draw.js"),
-        *(BROWSER / f"map{part}.js" for part in ("-look", "-panel", "-tiles", "")),
+        *(BROWSER / f"map{part}.js" for part in ("-manners", "-look", "-panel", "-tiles", "")),
     ),
 }
 

@@ -16,7 +16,6 @@ from landslide_core.readers.given import SceneInputs
 
 if TYPE_CHECKING:
     from landslide_core.catalogue.fetch import Fetched
-    from landslide_core.catalogue.search import Found
 
 ROOT: Final = Path(__file__).parents[2]
 SAMPLE: Final = ROOT / "sample_data"
@@ -150,6 +149,19 @@ def show_tile_in_address(tile: int) -> None:
     st.query_params["tile"] = str(tile)
 
 
+def asked(name: str) -> str:
+    """What the address says under a name, whatever somebody wrote there; "" for nothing."""
+    return st.query_params.get(name, "")
+
+
+def show_in_address(name: str, value: str) -> None:
+    """Put a choice in the address, where a reload finds it; "" takes it out."""
+    if not value:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != value:
+        st.query_params[name] = value
+
+
 def is_new(name: str, value: object) -> bool:
     """Whether a value that a component keeps repeating differs from its last one."""
     changed = st.session_state.get(f"seen_{name}") != value
@@ -186,12 +198,12 @@ def forget_widgets(stem: str) -> None:
 
 
 def kept(name: str, usual: Any) -> Any:
-    """What was chosen on the Scene page: widgets forget when another page is shown."""
+    """What was chosen on a page: widgets forget when another page is shown."""
     return st.session_state.get(f"kept {name}", usual)
 
 
 def keep(name: str, value: Any) -> None:
-    """Remember a choice of the Scene page."""
+    """Remember what was chosen on a page."""
     st.session_state[f"kept {name}"] = value
 
 
@@ -204,36 +216,6 @@ def fill_named_bands(widget: str) -> None:
     """Put names chosen in the dialog into their text field, before it is drawn."""
     if names := st.session_state.pop(f"names for {widget}", None):
         st.session_state[widget] = names
-
-
-def drawn() -> list[dict[str, Any]]:
-    """The GeoJSON features last drawn on the map of the Find page."""
-    features: list[dict[str, Any]] = st.session_state.get("drawn", [])
-    return features
-
-
-def keep_drawn(features: list[dict[str, Any]]) -> None:
-    """Remember what was drawn: the map forgets it when it is put up anew."""
-    st.session_state["drawn"] = features
-
-
-def found() -> "tuple[Found, int] | None":
-    """What the last search found, and the number of that search in this session."""
-    last: tuple[Found, int] | None = st.session_state.get("found")
-    return last
-
-
-def keep_found(new: "Found") -> None:
-    """Remember what a search found, and forget what was chosen of the last one."""
-    last = found()
-    st.session_state["found"] = (new, last[1] + 1 if last else 1)
-    st.session_state["ranks"] = {}
-
-
-def ranks() -> dict[str, int]:
-    """The candidates chosen of the last search, "optical", "desc" and "asc": from 1, 0 for none."""
-    chosen: dict[str, int] = st.session_state.setdefault("ranks", {})
-    return chosen
 
 
 def loaded_scene() -> "tuple[Fetched, str] | None":

@@ -42,7 +42,11 @@ def header(title: str, lead: str, simulated: bool = False) -> None:
     st.html(
         "<style>.stMainBlockContainer{padding-top:4rem;padding-bottom:3rem}"
         ".st-key-history{display:none}"
-        ".stMainBlockContainer h1{padding:.25rem 0 0}</style>"
+        ".stMainBlockContainer h1{padding:.25rem 0 0}"
+        # Streamlit's captions are 4.2 to 1 on white, and its links at the top show no focus.
+        '.stMainBlockContainer [data-testid="stCaptionContainer"]{opacity:.75}'
+        f"header a:focus-visible{{outline:2px solid {ink()};outline-offset:2px}}"
+        "</style>"
     )
     with st.container(key="history"):
         st.html(f"<script>{HISTORY.read_text()}</script>", unsafe_allow_javascript=True)

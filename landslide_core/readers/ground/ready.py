@@ -9,6 +9,7 @@ from landslide_core.bands import POLARISATIONS
 from landslide_core.grid import Grid
 from landslide_core.pixels import BandSource
 from landslide_core.places import Given, Place, is_address
+from landslide_core.readers.given import ROLE_WORDS
 from landslide_core.readers.ground.geocode import Geocoded, Progress, geocode, geocoded_path
 from landslide_core.readers.ground.product import Product, product_in
 
@@ -48,6 +49,6 @@ def ready(product: Product, role: str, frame: Frame, progress: Progress) -> list
         out = geocoded_path(cache_folder(), product.holder, polarisation, frame.grid, frame.dem)
         found = geocode(product.holder, polarisation, frame.grid, frame.dem, out, progress)
         decisions = tuple(replace(d, role=role) for d in found.decisions)
-        warnings = tuple(f"{role}: {warning}" for warning in found.warnings)
+        warnings = tuple(f"{ROLE_WORDS[role]}: {warning}" for warning in found.warnings)
         made.append(Geocoded(found.path, decisions, warnings))
     return made

@@ -11,6 +11,8 @@ from shapely.affinity import translate
 from landslide_core.catalogue.area import Area, area_of, continuous
 from landslide_core.errors import LandslideError, SceneError
 from pages.parts import cached, state, theme
+from pages.parts.find import remembered
+from pages.parts.scene.page_words import in_page_words
 from pages.parts.upload.uploads import keep
 
 DRAW: Final = "Draw"
@@ -31,8 +33,7 @@ def chosen(given: str) -> Area | None:
     try:
         found: Area | None = WAYS[given]()
     except LandslideError as error:
-        # Where this server keeps uploads is nobody's business.
-        theme.problem(str(error).replace(f"{state.uploads_folder()}/", ""))
+        theme.problem(in_page_words(error))
         return None
     if found:
         box, middle = found.window(found.utm), found.shape.centroid
@@ -81,7 +82,7 @@ def _drawn() -> Area | None:
         "Draw a rectangle or a polygon with the tools at the map's upper left. Without a street "
         "map, “Corners” is the surer way."
     )
-    return area_of_drawings(state.drawn())
+    return area_of_drawings(remembered.drawn())
 
 
 def _corners() -> Area | None:

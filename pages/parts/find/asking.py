@@ -9,6 +9,7 @@ from landslide_core.catalogue.area import Area
 from landslide_core.catalogue.search import CATALOGUES, Catalogue, Wish, catalogue_of
 from landslide_core.errors import LandslideError
 from pages.parts import theme
+from pages.parts.scene import page_words
 from pages.parts.scene.reading import FIRST
 
 OTHER: Final = "other"
@@ -28,10 +29,7 @@ LABELS: Final = {
 
 def in_page_words(said: object) -> str:
     """A message of the engine, options of the command replaced by the page's labels."""
-    text = str(said)
-    for option, label in LABELS.items():
-        text = text.replace(option, label)
-    return text
+    return page_words.in_page_words(said, LABELS)
 
 
 def wish(area: Area | None) -> Wish | None:

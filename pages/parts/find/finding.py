@@ -15,7 +15,7 @@ from landslide_core.catalogue.search import Choice, Found
 from landslide_core.errors import LandslideError
 from landslide_core.places import without_query
 from pages.parts import state, theme
-from pages.parts.find import areas
+from pages.parts.find import areas, remembered
 from pages.parts.find.asking import in_page_words
 
 ROW: Final = 35  # px of a table's row
@@ -38,7 +38,7 @@ def candidates(found: Found, number: int) -> Choice:
     for name, words in (("desc", "descending"), ("asc", "ascending")):
         pairs = [_radar_row(pair) for pair in found.radar["desc" if name == "desc" else "asc"]]
         _pick(name, f"Sentinel-1 {words}, before and after", pairs, number)
-    choice = found.choice(**state.ranks())
+    choice = found.choice(**remembered.ranks())
     with above:
         for warning in choice.warnings:
             theme.warning(in_page_words(warning))
@@ -74,6 +74,7 @@ def load(found: Found, choice: Choice) -> None:
         return
     state.keep_loaded_scene(fetched, folder.name)
     state.choose_scene(fetched.inputs, folder.name)
+    state.keep("source", "Found")  # whatever the Scene page showed before
     st.switch_page("scene.py")
 
 
@@ -106,9 +107,9 @@ def _pick(kind: str, title: str, rows: Sequence[dict[str, Any]], number: int) ->
     st.markdown(f"**{title}**")
     if not rows:
         st.caption("Nothing was found.")
-        state.ranks()[kind] = 0
+        remembered.keep_rank(kind, 0)
         return
-    rank = state.ranks().get(kind, 1)
+    rank = remembered.ranks().get(kind, 1)
     chosen = st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -121,7 +122,7 @@ def _pick(kind: str, title: str, rows: Sequence[dict[str, Any]], number: int) ->
         key=f"{kind}-{number}",  # another search: choose anew
     )
     picked = chosen["selection"]["rows"]
-    state.ranks()[kind] = picked[0] + 1 if picked else 0
+    remembered.keep_rank(kind, picked[0] + 1 if picked else 0)
 
 
 def _optical_row(found: Candidate) -> dict[str, Any]:

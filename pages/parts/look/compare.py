@@ -102,7 +102,14 @@ def _pickers(offered: list[Layer], key: str) -> tuple[Layer, Layer]:
         between = st.container(width="content")
         chosen.append(_box("On the right", names, right))
     with between:
-        _setter("⇄", {left: chosen[1], right: chosen[0]}, f"{left} ⇄", "Exchange the sides")
+        st.button(
+            "Exchange",
+            key=f"{left} exchange",
+            icon=":material/swap_horiz:",
+            on_click=state.set_widgets,
+            args=({left: chosen[1], right: chosen[0]},),
+            help="What is on the left goes to the right.",
+        )
     return LAYERS[chosen[0]], LAYERS[chosen[1]]
 
 
@@ -110,8 +117,8 @@ def _box(words: str, names: list[str], key: str) -> str:
     return str(st.selectbox(words, names, format_func=lambda name: LAYERS[name].title, key=key))
 
 
-def _setter(words: str, values: dict[str, str], key: str, tip: str | None = None) -> None:
-    st.button(words, key=key, on_click=state.set_widgets, args=(values,), help=tip)
+def _setter(words: str, values: dict[str, str], key: str) -> None:
+    st.button(words, key=key, on_click=state.set_widgets, args=(values,))
 
 
 def _side(

@@ -1,5 +1,6 @@
 """Looking at a scene before detection, and at one tile of it after."""
 
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -7,16 +8,22 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from landslide_core import layers, render
-from landslide_core.bands import INDEX, RADAR_ROLES, radar_band
+from landslide_core.bands import INDEX, OPTICAL, RADAR_ROLES, radar_band
 from landslide_core.errors import LandslideError
 from landslide_core.layers import Layer
 from landslide_core.readers.given import SceneInputs
 from landslide_core.scene import Scene
+from landslide_core.tiles import CLOUD_NOTES, CloudFrom
 from pages.parts import state, theme, wording
 from pages.parts.look import compare, gallery
 
 _ZOOM = 6  # times: crisp pixels, not the browser's blur
 CLOUD_COLOUR = (230, 60, 160)
+CLOUD_WORDS: Final[dict[CloudFrom, str]] = {
+    "layer": "Cloud flag",
+    "brightness": "As bright as cloud",
+    "unknown": "Cloud, not known",
+}
 WAYS: Final = {"Swipe": "swipe", "Side by side": "side", "Gallery": ""}
 
 
@@ -60,18 +67,28 @@ def change_legend() -> None:
     )
 
 
-def bands_of_tile(pixels: render.Floats, cloud: NDArray[np.bool_]) -> None:
-    """One tile's bands (12, 64, 64): optical row, then a row a radar pass."""
+def bands_of_tile(
+    pixels: render.Floats,
+    cloud: NDArray[np.bool_],
+    missing: Collection[str],
+    cloud_from: CloudFrom,
+) -> None:
+    """One tile's bands (12, 64, 64): optical row, then a row a radar pass.
+
+    `missing` are the bands that the whole scene lacks; `cloud_from` is what its flags rest on.
+    """
     true = render.optical(pixels, ("red", "green", "blue"))
     pictures = [
         ("True colour", true),
         ("False colour", render.optical(pixels, ("nir", "red", "green"))),
         (
-            "Cloud flag" if cloud.any() else "Cloud flag: none",
+            CLOUD_WORDS[cloud_from] if cloud.any() else f"{CLOUD_WORDS[cloud_from]}: none",
             render.over(true, render.mask(cloud, CLOUD_COLOUR), 0.75),
         ),
     ]
-    _tile_row("Optical", pictures if np.isfinite(pixels[:4]).any() else [])
+    seen = bool(np.isfinite(pixels[:4]).any())
+    _tile_row("Optical", pictures if seen else [], set(OPTICAL) - {*missing})
+    changes = False
     for orbit_pass, words in wording.PASS_WORDS.items():
         pictures = []
         for pol in ("vv", "vh"):
@@ -89,8 +106,12 @@ def bands_of_tile(pixels: render.Floats, cloud: NDArray[np.bool_]) -> None:
             ]
         wanted = [radar_band(role, "vv") for role in RADAR_ROLES if role.startswith(orbit_pass)]
         there = any(np.isfinite(pixels[INDEX[name]]).any() for name in wanted)
-        _tile_row(f"{words} pass", pictures if there else [])
-    change_legend()
+        _tile_row(f"{words} pass", pictures if there else [], set(wanted) - {*missing})
+        changes |= there
+    if seen and CLOUD_NOTES[cloud_from]:
+        st.caption(CLOUD_NOTES[cloud_from])
+    if changes:
+        change_legend()
 
 
 def heat_of_tile(pixels: render.Floats, heat: render.Floats, opacity: float) -> None:
@@ -136,10 +157,11 @@ def _greys(pixels: render.Floats) -> list[tuple[str, render.RGBA]]:
     ]
 
 
-def _tile_row(label: str, pictures: list[tuple[str, render.RGBA]]) -> None:
+def _tile_row(label: str, pictures: list[tuple[str, render.RGBA]], elsewhere: set[str]) -> None:
+    """A row of pictures; without any, whether the scene has such bands elsewhere."""
     st.markdown(f"**{label}**")
     if not pictures:
-        st.caption("Not in this scene.")
+        st.caption("No data in this tile." if elsewhere else "Not in this scene.")
         return
     columns = st.columns(6)
     for column, (caption, shown) in zip(columns, pictures, strict=False):

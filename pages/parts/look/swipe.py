@@ -56,7 +56,7 @@ def _component() -> Callable[..., Any]:
     return st.components.v2.component(
         "landslide_swipe",
         css=(scripts.BROWSER / "swipe.css").read_text(),
-        js=scripts.module("swipe.js"),
+        js=scripts.module("map-manners.js", "swipe.js"),
     )
 
 

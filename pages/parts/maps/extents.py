@@ -16,7 +16,8 @@ from landslide_core.pixels import BandSource
 from landslide_core.readers.recognise import outline_of
 from landslide_core.scene import Scene
 from pages.parts import theme
-from pages.parts.maps import footprints, map
+from pages.parts.maps import footprints
+from pages.parts.maps.frame import blank
 from pages.parts.maps.outlines import Outlines
 
 HEIGHT: Final = 330
@@ -55,7 +56,7 @@ def draw(scene: Scene, found: Mapping[str, Extent]) -> None:
     area = outline_of(scene.grid.geobox)
     whole = shapely.union_all([area, *(extent.shape for extent in found.values())])
     west, south, east, north = whole.bounds
-    frame = map.blank()
+    frame = blank("Map of what each role covers")
     Outlines().add_to(frame)
     frame.fit_bounds(  # between the buttons and the inset
         [(south, west), (north, east)], padding_top_left=(52, 14), padding_bottom_right=(114, 14)

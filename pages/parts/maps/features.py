@@ -144,9 +144,14 @@ def _or_none(value: float) -> float | None:
 
 
 def tile_at(found: Placed, latitude: float, longitude: float) -> int | None:
-    """The tile at a place, the gravest of several."""
-    rows = found.tree.query(_beside(found, shapely.Point(longitude, latitude)), "intersects")
-    return int(found.ids[rows[np.argmax(found.gravity[rows])]]) if len(rows) else None
+    """The tile at a place; where tiles overlap, the one whose middle is drawn there."""
+    point = _beside(found, shapely.Point(longitude, latitude))
+    rows = found.tree.query(point, "intersects")
+    if not len(rows):
+        return None
+    away = found.centres[rows] - shapely.get_coordinates(point)  # °
+    away[:, 0] *= np.cos(np.radians(latitude))
+    return int(found.ids[rows[np.hypot(*away.T).argmin()]])
 
 
 def inside(found: Placed, area: BaseGeometry) -> NDArray[np.intp]:

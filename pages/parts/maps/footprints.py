@@ -17,8 +17,8 @@ from streamlit_folium import st_folium
 from landslide_core.catalogue.area import Area
 from landslide_core.catalogue.candidates import Candidate
 from pages.parts import scripts, theme
-from pages.parts.maps import map
 from pages.parts.maps.degrees import Degrees
+from pages.parts.maps.frame import blank
 from pages.parts.maps.outlines import Outlines
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def legend(choice: "Choice | None") -> None:
 
 def _frame(drawing: bool) -> folium.Map:
     """The empty map; it stays the same from rerun to rerun, and with it the view."""
-    frame = map.blank((20.0, 20.0), 2)
+    frame = blank("Map of the area and of what was found", (20.0, 20.0), 2)
     Outlines().add_to(frame)
     Degrees().add_to(frame)
     if drawing:

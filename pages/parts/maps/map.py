@@ -17,11 +17,13 @@ from shapely.geometry.base import BaseGeometry
 from streamlit_folium import st_folium
 
 from landslide_core import layers, render
+from landslide_core.bands import TILE
 from landslide_core.errors import LandslideError, RunDamaged
 from landslide_core.folder import Run, check_inputs
 from landslide_core.outputs import VERDICT_COLOURS
 from pages.parts import cached, scripts, serving, state, theme
 from pages.parts.maps import features, looks, tiles
+from pages.parts.maps.frame import Bounds, blank
 
 HEIGHT: Final = 680
 STEPS: Final = 24  # palette steps of the tiles' colours
@@ -31,8 +33,6 @@ SCALES: Final = {
 }
 LABEL_COLOURS: Final = {"landslide": "landslide", "stable": "stable", "unsure": "uncertain"}
 MOST_CORNERS: Final = 2000  # of an area drawn by hand
-_LIGHT: Final = ("#e9edf0", "rgba(255,255,255,.85)", "#0b6a82")  # ground, under words, links
-_DARK: Final = ("#1a242e", "rgba(20,29,38,.85)", "#5cc3dc")
 _INLINE_PICTURES: Final = 2  # without routes every picture travels with the page
 
 
@@ -43,20 +43,6 @@ class Said:
     tile: int | None = None  # clicked now
     open: bool = False  # twice, or with Enter
     area: BaseGeometry | None = None  # drawn, and still there; degrees
-
-
-class _Corners(MacroElement):
-    """A metric scale bar, and Leaflet's name without its flag."""
-
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-        L.control.scale({imperial: false}).addTo({{ this._parent.get_name() }});
-        {{ this._parent.get_name() }}.attributionControl.setPrefix(
-            '<a href="https://leafletjs.com" target="_blank" rel="noopener">Leaflet</a>');
-        {% endmacro %}
-        """
-    )
 
 
 class _Plugin(JSCSSMixin, MacroElement):
@@ -146,44 +132,12 @@ def drawn_area(told: Any) -> BaseGeometry | None:
 
 def _frame(run: Run, found: features.Placed) -> folium.Map:
     """The map without a selection; it stays the same for a run, and with it the view."""
-    frame = blank(script="map")
+    frame = blank("Map of the run", script="map", limit=_bounds(run))
     _Plugin(_settings(run, found)).add_to(frame)
     return frame
 
 
-def blank(
-    middle: tuple[float, float] = (0.0, 0.0), zoom: int = 1, script: str = "leaflet"
-) -> folium.Map:
-    """A map around a (latitude, longitude) without anything on it, and nothing from outside."""
-    frame = folium.Map(
-        middle,
-        zoom_start=zoom,
-        tiles=None,
-        prefer_canvas=True,
-        zoom_snap=0.25,
-        font_size="0.8rem",
-    )
-    frame.default_js = [("leaflet", scripts.bundle(script))]
-    frame.default_css = [("leaflet_css", scripts.style(scripts.LEAFLET / "leaflet.css"))]
-    colour, glass, link = _DARK if theme.is_dark() else _LIGHT
-    figure = frame.get_root()
-    assert isinstance(figure, folium.Figure)
-    figure.header.add_child(
-        folium.Element(
-            f"<style>.leaflet-container{{background:{colour}}}"
-            # Leaflet hands on a canvas's mouse only every 32 ms: what is drawn by hand would end
-            # short of where the button was let go.
-            ".leaflet-container canvas{pointer-events:none}"
-            ".leaflet-container .leaflet-control-attribution,.leaflet-control-scale-line"
-            f"{{background:{glass};color:{theme.ink()};text-shadow:none}}"
-            f".leaflet-container .leaflet-control-attribution a{{color:{link}}}</style>"
-        )
-    )
-    _Corners().add_to(frame)
-    return frame
-
-
-def _bounds(run: Run) -> tuple[tuple[float, float], tuple[float, float]]:
+def _bounds(run: Run) -> Bounds:
     return render.web_map_bounds(render.shrink(run.grid(), cached.OVERVIEW)[1])
 
 
@@ -207,6 +161,7 @@ def _settings(run: Run, found: features.Placed) -> dict[str, Any]:
         "bounds": _bounds(run),
         "dark": theme.is_dark(),
         "total": len(found.ids),
+        "share": run.meta["stride"] / TILE,  # of a tile's side, that no other tile's middle covers
         "masked": bool(found.masked.any()),
         "features": features.url(folder) if served else None,
         "inline": None if served else features.within(found),

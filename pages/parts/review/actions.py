@@ -24,6 +24,7 @@ BUTTONS: Final = {
 _PRESSED: Final = {  # the page's parts that a key presses; the number of the tile follows
     **{key.lower(): f"review-{name}-" for name, (_, key, _) in BUTTONS.items()},
     **{"u": "review-undo-", "y": "review-redo-", "n": "review-next-", "p": "review-previous-"},
+    **{"k": "review-keep-", "d": "review-drop-"},
     **{"arrowright": "review-next-", "arrowleft": "review-previous-"},
 }
 KEYS: Final = {
@@ -33,6 +34,8 @@ KEYS: Final = {
     "v": ".review-next-picture",
     "s": ".review-around",
 }
+
+_OPEN: Final = "Keep it with K, or drop it with D, to go on."
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ def moving(run: Run, place: Place) -> None:
     """Back, on, undo and redo."""
     row, who = st.container(horizontal=True, gap="xsmall"), state.reviewer()
     for name, word, key, to in (
-        ("previous", "Back", "←", place.before),
-        ("next", "Next", "→", place.after),
+        ("previous", "Previous", "P", place.before),
+        ("next", "Next", "N", place.after),
     ):
         row.button(
             f"{word} `{key}`",
@@ -158,10 +161,14 @@ def _field(tile: int) -> str:
 def _say(run: Run, place: Place, name: str, seen: int) -> None:
     """Keep an answer with what stands in the comment field, and go on."""
     tile, who = place.tile, state.reviewer()
-    if _left_behind(tile):
+    if left_behind(tile):
         return
+    goes_on = not (place.drawing or place.waiting is None or state.is_on("review-stay"))
     try:
         review = Review.of(run)
+        if goes_on and _answered(review, seen, tile, who):
+            _go_on(place)
+            return
         said = _new_comment(review, tile)
         if name in LABELLING:
             event = getattr(review, name)(tile, who, said)
@@ -174,12 +181,34 @@ def _say(run: Run, place: Place, name: str, seen: int) -> None:
         f"Tile {tile}: {event.value}, kept. Undo with U.{_meanwhile(review, seen, event)}"
     )
     if place.drawing:
-        state.keep_notice(f"Tile {tile}: {event.value}, kept. Keep or drop its outline to go on.")
-    elif not state.is_on("review-stay") and place.waiting is not None:
+        state.keep_notice(f"Tile {tile}: {event.value}, kept. {_OPEN}")
+    elif goes_on:
         state.choose_tile(place.waiting)
 
 
-def _left_behind(tile: int) -> bool:
+def _answered(review: Review, seen: int, tile: int, who: str) -> bool:
+    """Whether the reviewer's answer to a tile was kept since it was drawn on the page.
+
+    Then the page was interrupted while it went on, by a key so quick that it is about a tile not
+    seen yet.
+    """
+    return any(
+        event.tile == tile and event.reviewer == who and event.action in LABELLING
+        for event in review.events[seen:]
+    )
+
+
+def _go_on(place: Place) -> None:
+    """Go on from a tile whose answer is kept already, and say that no second one was."""
+    state.keep_notice(
+        f"Tile {place.tile} has your answer already: the page was going on. Nothing more was kept "
+        "of it. Press again.",
+        refused=True,
+    )
+    state.choose_tile(place.waiting)
+
+
+def left_behind(tile: int) -> bool:
     """Whether a button was pressed that was still there from another tile; says so."""
     shown = state.chosen_tile()
     if shown == tile:
@@ -212,7 +241,7 @@ def _new_comment(review: Review, tile: int) -> str:
 
 def _comment(run: Run, tile: int) -> None:
     """Keep the comment alone; an empty one takes the old one away."""
-    if _left_behind(tile):
+    if left_behind(tile):
         return
     try:
         text = state.typed(_field(tile)).strip()
@@ -226,7 +255,7 @@ def _comment(run: Run, tile: int) -> None:
 
 def _go(place: Place, to: int) -> None:
     if place.drawing:
-        state.keep_notice("The outline is not kept yet. Keep or drop it to go on.", refused=True)
+        state.keep_notice(f"The outline is not kept yet. {_OPEN}", refused=True)
         return
     state.keep_notice("")
     state.choose_tile(to)

@@ -16,6 +16,7 @@ from landslide_core.folder import Run
 from landslide_core.plan import tiling_of
 from landslide_core.review.review import Review
 from pages.parts import state
+from pages.parts.review import actions
 
 AROUND: Final = TILE  # pixels of ground shown on each side of a tile
 SIDE: Final = TILE + 2 * AROUND  # pixels of the whole picture
@@ -120,7 +121,7 @@ def panel(run: Run, tile: int, kept: BaseGeometry | None, drawn: BaseGeometry | 
         )
         return
     left.button(
-        "Keep outline",
+        "Keep outline `K`",
         key=f"review-keep-{tile}",
         type="primary",
         on_click=_keep,
@@ -130,12 +131,24 @@ def panel(run: Run, tile: int, kept: BaseGeometry | None, drawn: BaseGeometry | 
         width="stretch",
     )
     right.button(
-        "Drop drawing", on_click=state.drop_drawing, icon=":material/close:", width="stretch"
+        "Drop drawing `D`",
+        key=f"review-drop-{tile}",
+        on_click=_drop,
+        args=(tile,),
+        icon=":material/close:",
+        width="stretch",
     )
+
+
+def _drop(tile: int) -> None:
+    state.drop_drawing()
+    state.keep_notice(f"Tile {tile}: drawing dropped.")
 
 
 def _keep(run: Run, tile: int, outline: BaseGeometry | None) -> None:
     """Write an outline in EPSG:4326 into the review, or take it away."""
+    if actions.left_behind(tile):
+        return
     try:
         drawn = None if outline is None else mapping(outline)
         Review.of(run).outline(tile, state.reviewer(), drawn)

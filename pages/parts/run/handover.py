@@ -202,11 +202,12 @@ def button(run: Run, kind: str, alarms_only: bool) -> None:
     path = find(run, kind, alarms_only)
     key = f"take-{run.folder}-{kind}-{alarms_only}"
     if path is None:
-        if not slot.button("Make", key=key, icon=":material/build:", width="stretch"):
+        label = f"Make {KINDS[kind].file}"  # buttons that are all called alike tell nobody apart
+        if not slot.button(label, key=key, icon=":material/build:", width="stretch"):
             return
         with slot, st.spinner("Making the file …"):
             path = make(run, kind, alarms_only)
-    size = f"Download, {theme.megabytes(path.stat().st_size)}"
+    size = f"{KINDS[kind].file}, {theme.megabytes(path.stat().st_size)}"
     if not serving.are_routes_there():  # the page alone: through Streamlit's memory
         read: Callable[[], bytes] = path.read_bytes
         name = f"{Path(run.folder).name}-{path.name}"

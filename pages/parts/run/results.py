@@ -10,6 +10,10 @@ from shapely.geometry.base import BaseGeometry
 
 from landslide_core.errors import RunDamaged
 from landslide_core.folder import Run, check_inputs
+from landslide_core.places import without_query
+from landslide_core.plan import cloud_from_of
+from landslide_core.report.ground import ground_shares
+from landslide_core.tiles import CLOUD_NOTES
 from pages.parts import cached, state, theme, wording
 from pages.parts.maps import features
 from pages.parts.why import drift
@@ -23,15 +27,17 @@ COLUMNS: Final = {
         "Probability", format="%.3f", min_value=0.0, max_value=1.0
     ),
     "says_landslide": st.column_config.CheckboxColumn(
-        "Yes", help="The plain yes or no: the probability reaches the threshold of the best F1."
+        "Plain yes", help="The probability reaches the threshold of the best F1."
     ),
     "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
     "filter_score": st.column_config.NumberColumn("Filter score", format="%.4f"),
-    "cloud": st.column_config.NumberColumn("Cloud", format="%.0f %%"),
+    "cloud": None,  # by what the run's flags rest on
     "valid": st.column_config.NumberColumn("Valid", format="%.0f %%"),
     "slope": st.column_config.NumberColumn("Slope", format="%.1f°"),
     "row": st.column_config.NumberColumn("Row", format="%d"),
     "col": st.column_config.NumberColumn("Column", format="%d"),
+    "lat": st.column_config.NumberColumn("Latitude", format="%.5f", help="Of the tile's middle."),
+    "lon": st.column_config.NumberColumn("Longitude", format="%.5f", help="Of the tile's middle."),
 }
 
 
@@ -47,21 +53,19 @@ def choose(names: list[str], current: str | None) -> None:
 
 
 def summary(run: Run) -> None:
-    """Count of tiles per verdict."""
-    counts = run.meta["counts"]
-    total = sum(counts.values())
-    for column, (verdict, words) in zip(
-        st.columns(len(theme.VERDICT_WORDS)), theme.VERDICT_WORDS.items(), strict=True
-    ):
-        share = counts.get(verdict, 0) / total if total else 0.0
-        column.metric(
-            words,
-            f"{counts.get(verdict, 0):,}",
-            help=theme.VERDICT_HELP[verdict],
-            delta=f"{100 * share:.1f} % of tiles",
-            delta_color="off",
-            delta_arrow="off",
-        )
+    """Count of tiles per verdict, and their share of the scene's ground."""
+    counts, shares = run.meta["counts"], ground_shares(run)
+    with st.container(horizontal=True, gap="small", key="summary"):  # on a phone two in a row
+        for verdict, words in theme.VERDICT_WORDS.items():
+            st.metric(
+                words,
+                f"{counts.get(verdict, 0):,}",
+                help=theme.VERDICT_HELP[verdict],
+                delta=f"{100 * shares[verdict]:.1f} % of the ground",
+                delta_color="off",
+                delta_arrow="off",
+                width=160,
+            )
     if is_masked(run):
         st.caption(mask_sentence(run))
     for warning in run.meta["warnings"]:
@@ -150,19 +154,30 @@ def area_card(run: Run, area: BaseGeometry) -> None:
 def table(run: Run) -> bool:
     """Tiles by falling probability; returns whether a row was just picked."""
     frame = ranked(run)
-    labels = cached.review_labels(run)
-    listed = pd.DataFrame(frame.drop(columns="geometry")).assign(
-        says=frame["verdict"].map(theme.VERDICT_WORDS),
-        review=frame["tile_id"].map(labels).map(theme.LABEL_WORDS).fillna(""),
-        cloud=frame["cloud_fraction"] * 100,
-        valid=frame["valid_fraction"] * 100,
+    labels, found = cached.review_labels(run), features.placed(run)
+    middles = pd.DataFrame(found.centres, index=found.ids, columns=["lon", "lat"])
+    listed = (
+        pd.DataFrame(frame.drop(columns="geometry"))
+        .join(middles, on="tile_id")
+        .assign(
+            says=frame["verdict"].map(theme.VERDICT_WORDS),
+            review=frame["tile_id"].map(labels).map(theme.LABEL_WORDS).fillna(""),
+            cloud=frame["cloud_fraction"] * 100,
+            valid=frame["valid_fraction"] * 100,
+        )
+    )
+    source = cloud_from_of(run.meta)
+    cloud = st.column_config.NumberColumn(
+        "Cloud" if source == "layer" else "Bright as cloud",
+        format="%.0f %%",
+        help=CLOUD_NOTES[source] or "Of the pixels that the optical sensor saw.",
     )
     hidden = {"review": not labels, "alarm": not is_masked(run), "slope": not has_slope(run)}
     chosen = st.dataframe(
         listed,
         hide_index=True,
         column_order=[name for name in COLUMNS if not hidden.get(name)],
-        column_config=COLUMNS,
+        column_config={**COLUMNS, "cloud": cloud},
         height=330,
         on_select="rerun",
         selection_mode="single-row",
@@ -206,7 +221,17 @@ def provenance(run: Run) -> None:
         files = pd.DataFrame(meta["inputs"])
         if not files.empty:
             files["role"] = files["role"].map(theme.role)
-            st.dataframe(files, hide_index=True)
+            files["path"] = files["path"].map(lambda path: Path(without_query(path)).name)
+            st.dataframe(
+                files,
+                hide_index=True,
+                column_config={
+                    "role": "Role",
+                    "path": "File",
+                    "bytes": "Bytes",
+                    "sha256": "SHA-256",
+                },
+            )
         if is_masked(run):
             names = ", ".join(
                 wording.escaped(Path(path).name) for path in meta["slope_mask"]["dem"]

@@ -11,6 +11,7 @@ from landslide_core.plan import RunOptions
 from landslide_core.scene import Scene
 from pages.parts import state, theme
 from pages.parts.run import running
+from pages.parts.scene.page_words import in_page_words
 
 MINUTE: Final = 60.0
 
@@ -38,7 +39,7 @@ def panel(scene: Scene) -> None:
         card = card_of(options.bundle)
         found = estimate(scene.grid, options, past_runs(state.runs_folder()), card)
     except LandslideError as error:
-        theme.problem(error)
+        theme.problem(in_page_words(error))
         return
     _figures(found)
 
@@ -53,8 +54,7 @@ def _figures(found: Estimate) -> None:
     st.caption(
         f"An estimate. Time: {_range(found.seconds)}, by {found.time_from}. Memory: what the "
         f"engine plans with {found.workers} part{'s' if found.workers > 1 else ''} under way at "
-        f"once. Energy: {low} to {high}, "
-        f"that time at {found.power_from}."
+        f"once. Energy: {low} to {high}: the power is taken as {found.power_from}."
     )
 
 

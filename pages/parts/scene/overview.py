@@ -11,7 +11,7 @@ import streamlit as st
 from landslide_core.bands import BANDS, PIXEL, RADAR_ROLES
 from landslide_core.combinations import COMPLETE, PARTIAL
 from landslide_core.errors import LandslideError
-from landslide_core.estimate import combination_of_bands, measured
+from landslide_core.estimate import combination_of_bands, measured, nearest
 from landslide_core.manifest import card_of
 from landslide_core.readers.given import ROLES, SceneInputs
 from landslide_core.readers.recognise import Recognised
@@ -20,13 +20,14 @@ from landslide_core.scene import Scene
 from pages.parts import state, theme, wording
 from pages.parts.maps import extents
 from pages.parts.scene import cached_scene
+from pages.parts.scene.page_words import in_page_words
 
 
 def draw(scene: Scene, inputs: SceneInputs, small: Overview, found: Sequence[Recognised]) -> None:
     """Draw all of it but the effort."""
     with st.container():  # one place, however many there are: what follows stays where it is
         for warning in scene.warnings:
-            theme.warning(warning)
+            theme.warning(in_page_words(warning))
     _figures(scene, small)
     covered = extents.extents(scene)
     left, right = st.columns([4, 5], gap="medium")
@@ -128,7 +129,7 @@ def worth(scene: Scene, inputs: SceneInputs) -> None:
         card = card_of(path) if path else {}
         doubt = cached_scene.unlike_learnt(inputs, scene, path) if path else None
     except LandslideError as error:
-        theme.problem(error)
+        theme.problem(in_page_words(error))
         return
     missing = [theme.role(role) for role in ("s2", *RADAR_ROLES) if not inputs.given(role)]
     st.markdown(reliability(combination, missing, card))
@@ -138,7 +139,7 @@ def worth(scene: Scene, inputs: SceneInputs) -> None:
 
 def reliability(combination: str, missing: Sequence[str], card: Mapping[str, Any]) -> str:
     """How far verdicts of these inputs can be trusted, in one or two sentences."""
-    said = f"Missing: {', '.join(missing)}. " if missing else ""
+    said = f"Missing: {'; '.join(missing)}. " if missing else ""
     best, here = measured(card, COMPLETE), measured(card, combination)
     if combination == PARTIAL:
         return said + (
@@ -148,15 +149,32 @@ def reliability(combination: str, missing: Sequence[str], card: Mapping[str, Any
     if combination == COMPLETE:
         said += "**Everything is there.** "
     if here is None:
-        return said + "The model card has no figure for this combination of inputs."
-    scores = f"AUC {here['auc']:.3f}, F1 {here['f1']:.2f}, recall {wording.percent(here['recall'])}"
+        return said + _without_figure(combination, card)
     if combination == COMPLETE or best is None:
-        return said + f"On labelled tiles never seen in fitting: {scores}."
+        return said + f"On labelled tiles never seen in fitting: {_scores(here)}."
     return said + (
-        f"With {wording.combination(combination)} the model reached {scores} on labelled tiles "
-        f"never seen in fitting; with everything AUC {best['auc']:.3f}, F1 {best['f1']:.2f}, "
-        f"recall {wording.percent(best['recall'])}."
+        f"With {wording.combination(combination)} the model reached {_scores(here)} on labelled "
+        f"tiles never seen in fitting; with everything {_scores(best)}."
     )
+
+
+def _without_figure(combination: str, card: Mapping[str, Any]) -> str:
+    """What is said of inputs that were not measured: what a part of them reaches."""
+    said = "The model card has no figure for this combination of inputs."
+    near = nearest(card, combination)
+    scores = measured(card, near) if near else None
+    if near is None or scores is None:
+        return said
+    return (
+        f"{said} The nearest with one is a part of it, {wording.combination(near)}: "
+        f"{_scores(scores)} on labelled tiles never seen in fitting. What the others add is not "
+        "known."
+    )
+
+
+def _scores(found: Mapping[str, float]) -> str:
+    recall = wording.percent(found["recall"])
+    return f"AUC {found['auc']:.3f}, F1 {found['f1']:.2f}, recall {recall}"
 
 
 def _decisions(scene: Scene) -> None:

@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -12,6 +13,7 @@ from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.raster import RasterFile, inspect
 from landslide_core.readers.sentinel2 import L2A_ORDER, LAYERS, WANTED, band_of
 from pages.parts import state, wording
+from pages.parts.scene.sources import Files, key_of
 
 FIRST: Final = date(2014, 4, 3)  # Sentinel-1A's launch
 NONE: Final = "Not used"
@@ -19,19 +21,58 @@ MEANINGS: Final = (NONE, *WANTED, *LAYERS, *(band for band in L2A_ORDER if band 
 SPECKLE: Final = {0: "None", 5: "Lee, 5 × 5", 7: "Lee, 7 × 7"}
 
 
-def event(key: str, usual: date | None) -> date | None:
-    """The day of the event; `usual` is what the files themselves say."""
-    kept: date | None = state.kept(f"event {key}", None)
+def event(kind: str, files: Files, usual: date | None) -> date | None:
+    """The day of the event; `usual` is what the files themselves say.
+
+    A day holds while any of the files is there that were when it was given: the day of another
+    scene would move images to the wrong side of the event, silently.
+    """
+    paths = frozenset(files.paths.values())
+    given, of = _day_and_files(kind)
+    if not of & paths:
+        given, of = _day_of_address(), paths
     day = st.date_input(
         "Day of the event",
-        value=kept or usual,
+        value=given or usual,
         min_value=FIRST,
         max_value="today",
-        key=f"event-{key}-{usual}",
+        format="YYYY-MM-DD",
+        key=f"event-{kind}-{key_of(files)}-{usual}",
         help="What was taken before it and after it decides the files' roles.",
     )
-    state.keep(f"event {key}", day if day != usual else None)
+    chosen = day if day != usual else None
+    state.keep(f"event {kind}", (chosen, of if chosen == given else paths))
+    state.show_in_address("event", chosen.isoformat() if chosen else "")
     return day
+
+
+def no_event() -> None:
+    """Without files the address names no day, but for one still to be taken up after a reload."""
+    if state.kept("address read", False):
+        state.show_in_address("event", "")
+
+
+def _day_and_files(kind: str) -> tuple[date | None, frozenset[Path]]:
+    """The day last given, and the files that were there then."""
+    kept: tuple[date | None, frozenset[Path]] = state.kept(f"event {kind}", (None, frozenset()))
+    return kept
+
+
+def _day_of_address() -> date | None:
+    """The day in the address, for the first files of a session: those that a reload finds."""
+    if state.kept("address read", False):
+        return None
+    state.keep("address read", True)
+    return day_in(state.asked("event"))
+
+
+def day_in(text: str) -> date | None:
+    """A day as the address writes it, 2021-06-15; None for anything else."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        return None
+    return day if day.isoformat() == text and FIRST <= day <= date.today() else None
 
 
 def options(inputs: SceneInputs, key: str) -> SceneInputs:
@@ -63,13 +104,13 @@ def _optical(inputs: SceneInputs, key: str) -> SceneInputs:
     names, offset = st.columns(2)
     state.fill_named_bands(f"s2-bands-{key}")
     typed = names.text_input(
-        "Sentinel-2 band names (--s2-bands)",
+        "Sentinel-2 band names",
         key=f"s2-bands-{key}",
         placeholder="As the files say",
         help="Of a stack whose bands have no names, in the file's order: B02, B03, B04, B08.",
     )
     added = offset.number_input(
-        "Sentinel-2 offset (--s2-offset)",
+        "Sentinel-2 offset",
         value=None,
         step=100.0,
         format="%.0f",

@@ -1,9 +1,9 @@
 """The table of a scene's files: what each was recognised as, and the role to correct."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +13,10 @@ import streamlit as st
 from landslide_core.readers.given import ROLE_WORDS, ROLES
 from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import CHOICES, LEFT_OUT, UNKNOWN, Proposal, propose
-from pages.parts import state, theme, wording
-from pages.parts.scene import cached_scene
-from pages.parts.scene.sources import Files
+from pages.parts import state, wording
+from pages.parts.scene import cached_scene, remarks
+from pages.parts.scene.page_words import in_page_words
+from pages.parts.scene.sources import Files, key_of
 
 WORDS: Final = {**ROLE_WORDS, LEFT_OUT: "Left out", UNKNOWN: "Choose …"}
 SENSORS: Final = {
@@ -26,6 +27,7 @@ SENSORS: Final = {
     "result": "Truth or result",
 }
 MOST_ROWS: Final = 12  # shown without scrolling
+WIDEST: Final = 30  # letters of a file's name that the column shows
 
 
 def look(files: Files) -> list[Recognised]:
@@ -39,8 +41,14 @@ def draw(files: Files, found: Sequence[Recognised], event: date | None) -> dict[
     proposals = _proposals(files, found, event)
     key = key_of(files)
     corrected, version = _corrections(key)
-    table = table_of(list(files.paths), found, proposals, corrected)
-    st.caption("What each file is, by what says so. A click on a role changes it.")
+    names = fitted(short(list(files.paths)))
+    with st.container():  # above a table that may be long, and one place however many there are
+        remarks.draw(names, found, proposals, _roles(proposals, corrected), event)
+    table = table_of(names, found, proposals, corrected)
+    st.caption(
+        "What each file is, by what says so. To change a role, click on it, then once more to "
+        "open the list."
+    )
     edited = st.data_editor(
         table,
         key=f"roles-{key}-{version}",
@@ -64,12 +72,6 @@ def draw(files: Files, found: Sequence[Recognised], event: date | None) -> dict[
     return roles
 
 
-def key_of(files: Files) -> str:
-    """The same for the same files: what is corrected stays while they do."""
-    paths = "\n".join(map(str, files.paths.values()))
-    return hashlib.sha256(paths.encode()).hexdigest()[:16]
-
-
 def table_of(
     names: Sequence[str],
     found: Sequence[Recognised],
@@ -80,16 +82,16 @@ def table_of(
     roles = _roles(proposals, corrected)
     table = pd.DataFrame(
         {
-            "File": short(names),
+            "File": names,
             "Role": [WORDS[role] for role in roles],
+            "Date (UTC)": [_when(one) for one in found],
+            "Pass": [wording.PASS_WORDS.get(one.orbit_pass or "", "") for one in found],
             "Why": [
-                "chosen by you" if i in corrected else proposal.reason
+                "chosen by you" if i in corrected else in_page_words(proposal.reason)
                 for i, proposal in enumerate(proposals)
             ],
-            "Date (UTC)": [_when(one) for one in found],
             "Sensor": [SENSORS.get(one.sensor or "", "?") for one in found],
             "Level": [one.level or "" for one in found],
-            "Pass": [wording.PASS_WORDS.get(one.orbit_pass or "", "") for one in found],
             "Bands": [_few(one.bands) for one in found],
             "Orbit, tile": [_where(one) for one in found],
             "Where that comes from": [one.evidence for one in found],
@@ -108,6 +110,28 @@ def short(names: Sequence[str]) -> list[str]:
             for name, tail in zip(names, tails, strict=True)
         ]
     return tails
+
+
+def fitted(names: Sequence[str]) -> list[str]:
+    """Names that fit the column: of long ones the part that tells them apart.
+
+    What long names have in common at their beginning is cut, then their middle, so long as they
+    stay apart: products of one satellite differ by date and mark, bands of one by the end.
+    """
+    long = [name for name in names if len(name) > WIDEST]
+    start = _beginning(long) if len(long) > 1 else ""
+    start = start[: 1 + max(start.rfind(mark) for mark in "/_-. ")]
+    cut = ["…" + name[len(start) :] if name in long and start else name for name in names]
+    cut = [name if len(name) <= WIDEST else f"{name[:17]}…{name[18 - WIDEST :]}" for name in cut]
+    often = Counter(cut)
+    return [name if often[name] == 1 else whole for name, whole in zip(cut, names, strict=True)]
+
+
+def _beginning(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    first, last = min(names), max(names)
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(letter for letter, _ in same)
 
 
 def changed(
@@ -149,11 +173,6 @@ def _below(key: str, proposals: Sequence[Proposal], corrected: Mapping[int, str]
     said = [f"{len(roles) - unknown - out} of {len(roles)} files have a role"]
     said += [f"{out} left out"] if out else []
     said += [f"{len(corrected)} corrected by you"] if corrected else []
-    if unknown:
-        theme.warning(
-            f"Of {unknown} file{'s' if unknown > 1 else ''} nobody says the role, and they are "
-            "not read. Choose it in the column Role, or give the day of the event."
-        )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{', '.join(said)}.")
         if corrected and st.button("Undo corrections", icon=":material/undo:", type="tertiary"):
@@ -163,12 +182,14 @@ def _below(key: str, proposals: Sequence[Proposal], corrected: Mapping[int, str]
 
 def _columns() -> dict[str, Any]:
     return {
-        "File": st.column_config.TextColumn(width=150, pinned=True),
+        "File": st.column_config.TextColumn(width=230, pinned=True),
         "Role": st.column_config.SelectboxColumn(
             "Role", options=[WORDS[role] for role in CHOICES], required=True, width=205
         ),
-        "Why": st.column_config.TextColumn(width=160),
-        "Where that comes from": st.column_config.TextColumn(width="large"),
+        "Date (UTC)": st.column_config.TextColumn(width=130),
+        "Pass": st.column_config.TextColumn(width=100),
+        "Why": st.column_config.TextColumn(width=330),
+        "Where that comes from": st.column_config.TextColumn(width="medium"),
     }
 
 

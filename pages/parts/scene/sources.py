@@ -1,5 +1,6 @@
 """Where a scene's files come from: the sample, the server's folder, uploads, or what was found."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from landslide_core.readers.given import ROLES, SceneInputs
 from landslide_core.readers.sentinel1 import TOKEN as POLARISATION
 from landslide_core.readers.sentinel2 import band_of
 from pages.parts import state, theme, wording
+from pages.parts.scene import cached_scene, remarks
 from pages.parts.upload import uploads
 
 ENDINGS: Final = (".tif", ".tiff", ".jp2", ".zip")
@@ -43,6 +45,12 @@ def inputs_from(roles: Mapping[str, Iterable[Path]]) -> SceneInputs:
     """Files by role as the reader takes them."""
     given: dict[str, Any] = {role: tuple(roles.get(role, ())) for role in ROLES}
     return SceneInputs(**given)
+
+
+def key_of(files: Files) -> str:
+    """The same for the same files: what is corrected stays while they do."""
+    paths = "\n".join(map(str, files.paths.values()))
+    return hashlib.sha256(paths.encode()).hexdigest()[:16]
 
 
 def sample() -> Files | None:
@@ -84,7 +92,7 @@ def server_files() -> Files | None:
 
 def uploaded() -> Files | None:
     """Files from the browser, kept in this session's own folder."""
-    files = uploads.panel("uploads")
+    files = uploads.panel("uploads", _unusable)
     if not files:
         st.info(
             "Drop Sentinel-2 from after the event and Sentinel-1 from before and after it here. "
@@ -93,6 +101,11 @@ def uploaded() -> Files | None:
         return None
     folder = state.uploads_folder()
     return Files(files, "upload", placed=lambda paths: uploads.side_by_side(paths, folder))
+
+
+def _unusable(name: str, path: Path) -> bool:
+    """Whether an upload is no input, whatever role it gets."""
+    return bool(remarks.refusal(cached_scene.recognised(path, name)))
 
 
 def found() -> Files | None:
@@ -109,7 +122,7 @@ def found() -> Files | None:
     roles = {Path(path): role for role in ROLES for path in fetched.inputs.given(role)}
     st.caption(
         "Loaded for the area and day chosen, into "
-        f"{wording.literal(str(next(iter(roles)).parent))}."
+        f"{wording.literal(next(iter(roles)).parent.name)}."
     )
     return Files({path.name: path for path in roles}, name, fetched.inputs.event, roles)
 

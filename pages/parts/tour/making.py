@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from landslide_core.bands import RADAR_ROLES
+from landslide_core.bands import RADAR_ROLES, TILE
 from landslide_core.errors import LandslideError, RunDamaged
 from landslide_core.folder import Run, check_inputs
 from landslide_core.manifest import identity_of
@@ -50,7 +50,8 @@ def newest() -> tuple[Run | None, list[str]]:
     trouble = []
     for folder in state.runs():
         try:
-            if _files(cached_tour.record(folder)) != wanted:
+            record = cached_tour.record(folder)
+            if _files(record) != wanted or record["stride"] != TILE:  # shares of ground as of tiles
                 continue
             run = cached.run(folder)
             _check(run)

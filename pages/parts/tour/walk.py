@@ -42,7 +42,7 @@ def bar(titles: Sequence[str]) -> int:
         chosen = st.segmented_control(
             "Step",
             [str(number) for number in range(1, len(titles) + 1)],
-            default="1",
+            default=None if state.typed(KEY) else "1",
             required=True,
             key=KEY,
             bind="query-params",

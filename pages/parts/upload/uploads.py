@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,7 +12,14 @@ import streamlit as st
 
 from pages.parts import scripts, serving, state
 from pages.parts.upload import admission, sweeping
-from pages.parts.upload.upload_store import BESIDE, RASTERS, entries, rasters, safe_name
+from pages.parts.upload.upload_store import (
+    BESIDE,
+    RASTERS,
+    Entry,
+    entries,
+    rasters,
+    safe_name,
+)
 
 _COMPONENT: Final = st.components.v2.component(
     "landslide_upload",
@@ -31,10 +38,11 @@ class Sent(Protocol):
     def getbuffer(self) -> memoryview: ...
 
 
-def panel(key: str) -> dict[str, Path]:
+def panel(key: str, unusable: Callable[[str, Path], bool]) -> dict[str, Path]:
     """Draw the place to drop files of any size; what is there whole, by name.
 
-    A SAFE folder is one entry; another folder's rasters are named by their path in it.
+    A SAFE folder is one entry; another folder's rasters are named by their path in it. What is
+    `unusable`, by name and path, is marked in the list.
     """
     key = f"upload-{key}"  # no other part's word in the session's state
     if not serving.are_routes_there():
@@ -42,7 +50,7 @@ def panel(key: str) -> dict[str, Path]:
     state.once("uploads swept", sweeping.sweep)
     _COMPONENT(
         key=key,
-        data=_shown(key),
+        data=_shown(key, unusable),
         on_session_change=lambda: state.adopt_uploads(_said(key, "session")),
         on_changed_change=lambda: None,
     )
@@ -50,7 +58,7 @@ def panel(key: str) -> dict[str, Path]:
     return labelled([path for _, path in found], [name for name, _ in found])
 
 
-def _shown(key: str) -> dict[str, Any]:
+def _shown(key: str, unusable: Callable[[str, Path], bool]) -> dict[str, Any]:
     """What the browser's side is told."""
     folder = state.uploads_folder()
     folder.mkdir(parents=True, exist_ok=True)  # from now on the route takes files for it
@@ -62,10 +70,23 @@ def _shown(key: str) -> dict[str, Any]:
         "alone": list(RASTERS),
         "most": admission.most_bytes(),
         "entries": [
-            {"id": e.id, "name": e.name, "size": e.size, "there": e.there, "whole": bool(e.path)}
-            for e in entries(folder)
+            {
+                **{"id": entry.id, "name": entry.name, "size": entry.size, "there": entry.there},
+                **{"whole": bool(entry.path), "refused": refused(entry, unusable)},
+            }
+            for entry in entries(folder)
         ],
     }
+
+
+def refused(entry: Entry, unusable: Callable[[str, Path], bool]) -> str:
+    """What is wrong with an upload as a whole, in few words; "" where some of it is of use."""
+    if entry.path is None:
+        return ""
+    inside = rasters(entry)
+    if not inside:
+        return "Holds no raster"
+    return "Cannot be used" if all(unusable(name, path) for name, path in inside.items()) else ""
 
 
 def _said(key: str, name: str) -> str:

@@ -176,7 +176,16 @@ def ensemble_sentence(why: TileExplanation) -> str:
     members = len(why.member_thresholds)
     who = f"{members} members" if members > 1 else "One member"
     spread = f"; their spread is {number(why.spread)}" if np.isfinite(why.spread) else ""
-    return (
+    said = (
         f"{who} looked at the tile {of // members} ways each; "
         f"{yes} of {of} votes reach their member's threshold{spread}."
+    )
+    weighed = why.weighing
+    if weighed is None or (2 * yes >= of) == (weighed.probability >= weighed.calibration.threshold):
+        return said
+    fit = weighed.calibration
+    return (
+        f"{said} That the answer is another all the same comes from the weights: with these inputs "
+        f"the votes' log-odds count {number(fit.votes_weight)} times, the filter's "
+        f"{number(fit.filter_weight)} times."
     )
