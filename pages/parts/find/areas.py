@@ -79,8 +79,8 @@ def area_of_corners(text: str) -> Area:
 
 def _drawn() -> Area | None:
     st.caption(
-        "Draw a rectangle or a polygon with the tools at the map's upper left. Without a street "
-        "map, “Corners” is the surer way."
+        "Draw a rectangle or a polygon with the tools at the map's upper left. Close by, without a "
+        "street map, “Corners” is the surer way."
     )
     return area_of_drawings(remembered.drawn())
 
