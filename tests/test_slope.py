@@ -270,5 +270,5 @@ def test_a_dem_of_another_place_is_refused_and_one_of_a_part_is_told(tmp_path):
     assert any(said in warning for warning in open_scene(given).warnings)
     far = ORIGIN @ Affine.translation(5000, 0)
     away = write_raster(tmp_path / "away.tif", heights, transform=far)
-    with pytest.raises(GridMismatch, match="Elevation model: away.tif covers 0 %"):
+    with pytest.raises(GridMismatch, match=r"Elevation model: away\.tif covers 0 %"):
         open_scene(replace(given, dem=(away,)))
