@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from landslide_core.combinations import COMPLETE, PARTIAL
-from landslide_core.readers.given import ROLES
+from landslide_core.readers.given import ROLES, SceneInputs
 from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import LEFT_OUT, UNKNOWN, Proposal
 from pages.parts.scene import effort, overview, page_words, remarks, roles_table, sources
@@ -178,3 +179,27 @@ class TestServerFolder:
             *("X.SAFE", "mixed/deep/s1_desc_pre.tif", "mixed/s2.tif", "radar", "s2", "top.zip"),
             *("twice/a_B02.tif", "twice/b_B02.tif"),
         ]
+
+
+def test_what_was_typed_of_an_image_is_not_said_of_the_next() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from pages.parts.scene import reading
+
+        given = reading.options(st.session_state["inputs"], "Upload")
+        st.text(f"{given.s2_offset} {given.s2_bands}")
+
+    def said(*names: str) -> str:
+        page.session_state["inputs"] = SceneInputs(s2=tuple(map(Path, names)))
+        page.run()
+        assert not page.exception
+        return str(page.text[0].value)
+
+    page = AppTest.from_function(script, default_timeout=60)
+    assert said("chile.tif") == "None None"
+    page.number_input(key="s2-offset-Upload").set_value(-1000.0)
+    page.text_input(key="s2-bands-Upload").set_value("B02, B03")
+    assert said("chile.tif", "clouds.tif") == "-1000.0 ('B02', 'B03')"  # one more of the same image
+    assert said("punjab.tif") == "None None"
+    assert said("punjab.tif") == "None None"

@@ -102,6 +102,7 @@ def options(inputs: SceneInputs, key: str) -> SceneInputs:
 def _optical(inputs: SceneInputs, key: str) -> SceneInputs:
     """What Sentinel-2 files may leave open: the bands of a stack, and the offset."""
     names, offset = st.columns(2)
+    key = _of_image(inputs, key)
     state.fill_named_bands(f"s2-bands-{key}")
     typed = names.text_input(
         "Sentinel-2 band names",
@@ -122,11 +123,24 @@ def _optical(inputs: SceneInputs, key: str) -> SceneInputs:
     return replace(inputs, s2_bands=tuple(re.findall(r"[^\s,;]+", typed)) or None, s2_offset=added)
 
 
+def _of_image(inputs: SceneInputs, key: str) -> str:
+    """A key for what is typed of Sentinel-2 files, another once none of them is there any more.
+
+    The offset of one image would be added to the next, silently.
+    """
+    given = frozenset(map(str, inputs.s2))
+    kept: tuple[frozenset[str], int] = state.kept(f"optical {key}", (given, 0))
+    last, images = kept
+    images += not last & given
+    state.keep(f"optical {key}", (given, images))
+    return f"{key}-{images}" if images else key
+
+
 def name_bands(inputs: SceneInputs, key: str) -> None:
     """A button for stacks whose bands nobody named, or named wrongly: it opens the dialog."""
     stacks = [file for file in map(inspect, expand(inputs.s2)) if file.count > 1]
     if stacks and st.button("Say which band is which", icon=":material/label:"):
-        _mapping(stacks[0], key)
+        _mapping(stacks[0], _of_image(inputs, key))
 
 
 @st.dialog("Which band is which?")
