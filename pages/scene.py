@@ -13,8 +13,8 @@ from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import event_of
 from pages.parts import cached, state, theme
 from pages.parts.look import previews
+from pages.parts.page_words import in_page_words
 from pages.parts.scene import effort, overview, reading, remarks, roles_table, sources
-from pages.parts.scene.page_words import in_page_words
 
 SOURCES = {
     "Sample": sources.sample,

@@ -172,6 +172,15 @@ class TestDetection:
         assert not job.out.exists()  # nobody would find what was done of it
         assert not queue.log(job.id).exists()
 
+    def test_a_failure_tells_no_folder_of_the_server(self, home: Path, made: Run) -> None:
+        page = new_run(made, "first")
+        queue = Queue(home / ".jobs")
+        lost = home / ".uploads" / ("0" * 32) / "11" / "s2.tif"
+        queue.finish(claimed(queue), "failed", f"{lost} is no raster. Give --s2-offset.")
+        said = quiet(page.run()).error[0].value
+        assert "s2.tif is no raster. Give “Sentinel-2 offset”." in said
+        assert str(home) not in said
+
     def test_what_others_made_is_never_forgotten(self, home: Path, made: Run) -> None:
         page = new_run(made, "first")
         shutil.copytree(made.folder, home / "first")  # from the command line, meanwhile

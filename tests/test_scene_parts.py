@@ -12,7 +12,8 @@ from landslide_core.combinations import COMPLETE, PARTIAL
 from landslide_core.readers.given import ROLES, SceneInputs
 from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import LEFT_OUT, UNKNOWN, Proposal
-from pages.parts.scene import effort, overview, page_words, remarks, roles_table, sources
+from pages.parts import page_words
+from pages.parts.scene import effort, overview, remarks, roles_table, sources
 
 
 class TestTable:

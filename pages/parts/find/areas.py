@@ -12,7 +12,7 @@ from landslide_core.catalogue.area import Area, area_of, continuous
 from landslide_core.errors import LandslideError, SceneError
 from pages.parts import cached, state, theme
 from pages.parts.find import remembered
-from pages.parts.scene.page_words import in_page_words
+from pages.parts.page_words import in_page_words
 from pages.parts.upload.uploads import keep
 
 DRAW: Final = "Draw"

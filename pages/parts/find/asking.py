@@ -8,8 +8,7 @@ import streamlit as st
 from landslide_core.catalogue.area import Area
 from landslide_core.catalogue.search import CATALOGUES, Catalogue, Wish, catalogue_of
 from landslide_core.errors import LandslideError
-from pages.parts import theme
-from pages.parts.scene import page_words
+from pages.parts import page_words, theme
 from pages.parts.scene.reading import FIRST
 
 OTHER: Final = "other"

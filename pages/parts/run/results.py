@@ -16,6 +16,7 @@ from landslide_core.report.ground import ground_shares
 from landslide_core.tiles import CLOUD_NOTES
 from pages.parts import cached, state, theme, wording
 from pages.parts.maps import features
+from pages.parts.page_words import in_page_words
 from pages.parts.why import drift
 
 COLUMNS: Final = {
@@ -69,11 +70,14 @@ def summary(run: Run) -> None:
     if is_masked(run):
         st.caption(mask_sentence(run))
     for warning in run.meta["warnings"]:
-        theme.warning(warning)
+        theme.warning(in_page_words(warning))
     try:
         check_inputs(run)
     except RunDamaged as error:
-        theme.warning(f"{error} Until then there is no background and no tile can be explained.")
+        theme.warning(
+            f"{in_page_words(error)} Until then there is no background, and no tile can be "
+            "explained."
+        )
 
 
 def is_masked(run: Run) -> bool:

@@ -11,6 +11,7 @@ from landslide_core.folder import kept_tiles
 from landslide_core.job_log import in_words
 from landslide_core.jobs import Job
 from pages.parts import state, theme, wording
+from pages.parts.page_words import in_page_words
 from pages.parts.run import jobs
 
 DEVICES: Final = {"auto": "Automatic", "cpu": "Processor", "cuda": "Graphics card"}
@@ -74,7 +75,7 @@ def _ended(job: Job) -> None:
     """How it ended without a run, and ways to go on or to be rid of it."""
     name = wording.escaped(job.out.name)
     if job.state == "failed":
-        theme.problem(f"Run {job.out.name} was not made. {job.error}")
+        theme.problem(f"Run {job.out.name} was not made. {in_page_words(job.error)}")
     else:
         st.info(f"Run {name} was cancelled. {_kept(job)}")
     with st.container(horizontal=True):

@@ -10,8 +10,8 @@ from landslide_core.manifest import card_of
 from landslide_core.plan import RunOptions
 from landslide_core.scene import Scene
 from pages.parts import state, theme
+from pages.parts.page_words import in_page_words
 from pages.parts.run import running
-from pages.parts.scene.page_words import in_page_words
 
 MINUTE: Final = 60.0
 

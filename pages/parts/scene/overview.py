@@ -19,8 +19,8 @@ from landslide_core.render import Overview
 from landslide_core.scene import Scene
 from pages.parts import state, theme, wording
 from pages.parts.maps import extents
+from pages.parts.page_words import in_page_words
 from pages.parts.scene import cached_scene
-from pages.parts.scene.page_words import in_page_words
 
 
 def draw(scene: Scene, inputs: SceneInputs, small: Overview, found: Sequence[Recognised]) -> None:

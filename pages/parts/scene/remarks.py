@@ -9,7 +9,7 @@ import streamlit as st
 from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import LEFT_OUT, UNKNOWN, Proposal
 from pages.parts import theme, wording
-from pages.parts.scene.page_words import in_page_words
+from pages.parts.page_words import in_page_words
 
 FAR: Final = 366  # days between an image and the event, from which on one of them is a mistake
 MOST_NAMED: Final = 3  # files in a sentence

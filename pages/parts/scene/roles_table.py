@@ -14,8 +14,8 @@ from landslide_core.readers.given import ROLE_WORDS, ROLES
 from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import CHOICES, LEFT_OUT, UNKNOWN, Proposal, propose
 from pages.parts import state, wording
+from pages.parts.page_words import in_page_words
 from pages.parts.scene import cached_scene, remarks
-from pages.parts.scene.page_words import in_page_words
 from pages.parts.scene.sources import Files, key_of
 
 WORDS: Final = {**ROLE_WORDS, LEFT_OUT: "Left out", UNKNOWN: "Choose …"}
