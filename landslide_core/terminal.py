@@ -1,4 +1,4 @@
-"""What both halves of the command line share: the application, its options, how it prints."""
+"""What the commands share: the application, its options, how it prints."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

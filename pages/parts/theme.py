@@ -46,7 +46,9 @@ def header(title: str, lead: str, simulated: bool = False) -> None:
         # Streamlit's captions are 4.2 to 1 on white, and its links at the top show no focus.
         '.stMainBlockContainer [data-testid="stCaptionContainer"]{opacity:.75}'
         f"header a:focus-visible{{outline:2px solid {ink()};outline-offset:2px}}"
-        "</style>"
+        # Streamlit's white letters are 2.8 to 1 on a colour that is light enough for a dark page.
+        + ('[data-testid^="stBaseButton-primary"]{color:#0f161d}' if is_dark() else "")
+        + "</style>"
     )
     with st.container(key="history"):
         st.html(f"<script>{HISTORY.read_text()}</script>", unsafe_allow_javascript=True)
