@@ -317,8 +317,11 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
             points = [{"x": x + a, "y": y + 10 * step, "id": i} for i, a in enumerate(across)]
             kind = "touchMove" if step else "touchStart"
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+            page.wait_for_timeout(20)  # a finger's pace: a swing of the page would take the next
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        page.wait_for_timeout(500)
+        last = None
+        while last != (last := opened.scrolled()):
+            page.wait_for_timeout(300)
 
     middle, scrolled = "landslide.map.getCenter().lat", opened.scrolled()
     before = frame.evaluate(middle)
@@ -328,7 +331,7 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
     assert frame.locator(".hint").inner_text() == "Two fingers move the map"
     scrolled = opened.scrolled()
     swipe(-40, 40)
-    assert frame.evaluate(middle) > before
+    frame.wait_for_function(f"{middle} > {before}")
     assert opened.scrolled() == scrolled
 
 
