@@ -330,8 +330,11 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
     assert frame.evaluate(middle) == before
     assert frame.locator(".hint").inner_text() == "Two fingers move the map"
     scrolled = opened.scrolled()
-    swipe(-40, 40)
-    frame.wait_for_function(f"{middle} > {before}")
+    for _ in range(5):  # a busy browser drops a gesture; people make it again
+        swipe(-40, 40)
+        if frame.evaluate(middle) > before:
+            break
+    assert frame.evaluate(middle) > before
     assert opened.scrolled() == scrolled
 
 
