@@ -24,8 +24,9 @@ def explore(run: Run) -> None:
             st.switch_page("decisions.py")
     with right:
         results.tile_card(run, state.chosen_tile())
-    if said.area is not None:
-        results.area_card(run, said.area)
+    with theme.place():
+        if said.area is not None:
+            results.area_card(run, said.area)
     st.subheader("Tiles", anchor=False)
     if results.table(run):
         st.rerun(scope="fragment")
@@ -85,7 +86,8 @@ def show() -> None:
     if run:
         state.choose_run(run.folder.name)
     top(names, run)
-    running.watch(jobs)
+    with theme.place():
+        running.watch(jobs)
     if run is None:
         if trouble is None and not jobs:
             new_run.panel()

@@ -30,7 +30,8 @@ def judge(run: Run, queue: queueing.Queue) -> None:
 
 def work(run: Run, names: list[str]) -> None:
     """Queue, tile, and what it all amounts to."""
-    queueing.ask_name()
+    with theme.place():
+        queueing.ask_name()
     widths = [3, 2, 4, 2] if len(names) < 2 else [3, 3, 2, 4, 2]  # runs first, where there are
     *runs, filters, jump, done, who = st.columns(widths, vertical_alignment="bottom")
     for column in runs:
@@ -39,8 +40,9 @@ def work(run: Run, names: list[str]) -> None:
     with who:
         queueing.tell_name()
     said, events = cached.review_state(run), cached.review_events(run)
-    for line in cached.review_warnings(run):
-        theme.warning(line)
+    with theme.place():
+        for line in cached.review_warnings(run):
+            theme.warning(line)
     order = ordering.stable_order(run, said)
     if not order:
         st.info("Every tile of this run is without data: there is nothing to review.")

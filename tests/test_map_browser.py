@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import CHROMIUM, MISSING, WAIT, Server
+from browsing import AT_REST, CHROMIUM, MISSING, WAIT, Server
 from PIL import Image
 from playwright.sync_api import Browser, Frame, Page, expect
 from playwright.sync_api import Error as PlaywrightError
@@ -24,7 +24,9 @@ from landslide_core.folder import Run
 from landslide_core.grid import Tiling
 from landslide_core.judgement import VERDICTS, Detections, Judgement
 from landslide_core.outputs import tile_table, write_rasters, write_tiles
-from landslide_core.plan import grid_of
+from landslide_core.plan import RunOptions, grid_of
+from landslide_core.readers.given import SceneInputs
+from pages.parts.run import jobs
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 expect.set_options(timeout=WAIT)
@@ -132,10 +134,7 @@ class Opened:
     def quiet(self) -> None:
         """Wait until nothing runs, and forget what was told so far."""
         self.page.wait_for_timeout(1500)
-        self.page.wait_for_function(
-            """() => document.querySelector("[data-testid='stApp']")
-                .getAttribute("data-test-script-state") === 'notRunning'"""
-        )
+        self.page.wait_for_function(AT_REST)
         self.sent.clear()
 
 
@@ -404,6 +403,25 @@ def test_click_double_click_and_area(visit: Callable[..., Opened], address: str)
     page.mouse.dblclick(*opened.at(tile(11)))
     expect(page.get_by_label("Tile", exact=True)).to_have_value("11")
     assert "#" not in page.url
+
+
+def test_the_map_stays_while_another_run_is_made(
+    visit: Callable[..., Opened], address: str, home: Path
+) -> None:
+    page = visit(f"{address}/detect?run=tiny").page
+    map_of = page.locator("iframe[title^='Map of']")
+    map_of.evaluate("map => { map.first = true; }")
+    page.wait_for_function(AT_REST)
+    elsewhere = RunOptions(home / "models" / "small", device="cuda")  # no worker here takes it
+    job = jobs.queue_of(home / "runs").add(SceneInputs(), elsewhere, home / "runs" / "other")
+    page.keyboard.press("r")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Run other was cancelled.")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Run other was cancelled.")).to_have_count(0)
+    page.wait_for_function(AT_REST)
+    assert map_of.evaluate("map => map.first")
+    assert job.id not in {kept.id for kept in jobs.queue_of(home / "runs").jobs()}
 
 
 def test_without_routes_the_map_brings_all_that_it_needs(

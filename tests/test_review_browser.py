@@ -133,10 +133,13 @@ def test_quick_keys_label_no_tile_twice_and_focus_stays(page: Page, server: Serv
     page.goto(f"{server.address}/review?run=tiny")
     expect(page.get_by_label("Your name")).to_be_visible()
     page.wait_for_function(AT_REST)
+    picture = page.locator(".review-map")
+    picture.evaluate("picture => { picture.first = true; }")
     page.get_by_label("Your name").fill("Eva")
     page.get_by_role("button", name="Start reviewing").click()
     expect(page.get_by_role("button", name="Draw outline")).to_be_enabled()
     page.wait_for_function(AT_REST)
+    assert picture.evaluate("picture => picture.first")  # the form went, the picture stayed
 
     asked, on = page.url, page.locator("[class*='st-key-review-next-'] button")
     on.focus()

@@ -181,7 +181,11 @@ class Picture {
     this.said("drawn", {key: this.data.key, rings});
   }
 
-  end() { this.watch.disconnect(); this.map.remove(); }
+  end() {
+    this.watch.disconnect();
+    this.map.remove();
+    for (const part of [this.tools, this.ground, this.small]) part.remove();
+  }
 }
 
 export default function ({data, parentElement, setStateValue}) {
@@ -200,6 +204,5 @@ export default function ({data, parentElement, setStateValue}) {
     if (!isLatest()) return;
     root.reviewPicture?.then((picture) => picture.end());
     root.reviewPicture = null;
-    root.replaceChildren();
   };
 }

@@ -3,6 +3,7 @@
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from landslide_core import render
 from landslide_core.outputs import VERDICT_WORDS as VERDICT_WORDS  # pages take it from here
@@ -55,6 +56,15 @@ def header(title: str, lead: str, simulated: bool = False) -> None:
     mark = " :orange-badge[:material/science: Simulated data]" if simulated else ""
     st.title(f"{title}{mark}", anchor=False)
     st.caption(lead)
+
+
+def place() -> DeltaGenerator:
+    """A place for what comes and goes, so that what follows keeps its own.
+
+    Streamlit tells columns by their place: were they moved, all that the browser drew in them
+    would be drawn anew, for a moment twice.
+    """
+    return st.container()
 
 
 def simulated_note() -> None:
