@@ -187,6 +187,17 @@ def test_coarse_scene_classes_never_refuse_a_scene(tmp_path, s2, size):
     assert not any("60 m" in warning for warning in scene.warnings)
 
 
+@pytest.mark.parametrize(("rows", "told"), [(80, None), (78, None), (40, 50), (20, 25)])
+def test_a_cloud_layer_over_a_part_of_the_images_is_told(tmp_path, s2, rows, told):
+    write(tmp_path / "x_SCL_10m.tif", np.full((1, rows, 80), 9, np.uint8))
+    scene = open_scene(SceneInputs(s2=(s2, tmp_path / "x_SCL_10m.tif")))
+    assert not scene.read_cloud(Window(rows, 0, 80, 80)).any()
+    found = [line for line in scene.warnings if "cloud layer" in line]
+    assert [f"x_SCL_10m.tif covers {told} % of the images" in line for line in found] == (
+        [True] if told else []
+    )
+
+
 @pytest.mark.parametrize(
     "given", ["", "{safe}", "{safe}/GRANULE/L2A_T45/IMG_DATA", "{safe}/GRANULE"]
 )

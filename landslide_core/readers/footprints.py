@@ -92,6 +92,24 @@ def coverage(readings: Mapping[str, Reading], first: Sequence[BandSource], grid:
     return warnings
 
 
+def cloud_coverage(optical: Reading, grid: Grid) -> list[str]:
+    """A warning where cloud layers cover less than 95 % of the optical images."""
+    layers = (*optical.classes, *optical.probabilities)
+    seen = tuple(chain.from_iterable(optical.bands.values()))
+    if not (layers and seen):
+        return []
+    ground = _outlines(seen, grid)
+    share = (_outlines(layers, grid) & ground).area / ground.area
+    if not share < COVERED:
+        return []
+    name = place_of(layers[0].path).name
+    return [
+        f"{ROLE_WORDS['s2']}: the cloud layer {name} covers {100 * share:.0f} % of the images; in "
+        "the rest no pixel counts as cloud. Give the layers of all images, or leave this one out: "
+        "cloud is guessed by brightness then."
+    ]
+
+
 def _cover(role: str, reading: Reading) -> str:
     """ "Sentinel-1 descending, after: s1.tif covers", with the first file's name of several."""
     first, more = reading.files[0].name, len(reading.files) - 1

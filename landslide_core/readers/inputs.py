@@ -8,7 +8,7 @@ from landslide_core.clouds import CloudRule
 from landslide_core.errors import SceneError, SceneTooSmall
 from landslide_core.readers.dates import check_dates, taken
 from landslide_core.readers.elevation import read_elevation
-from landslide_core.readers.footprints import Bands, coverage, grid_over, leading
+from landslide_core.readers.footprints import Bands, cloud_coverage, coverage, grid_over, leading
 from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.ground.geocode import Progress
 from landslide_core.readers.ground.ready import Frame, split
@@ -42,10 +42,11 @@ def open_scene(inputs: SceneInputs, progress: Progress = lambda stage, done, tot
     first = leading(bands)
     grid, choice = grid_over(first)
     warnings += coverage(readings, first, grid)
+    optical = readings.get("s2", Reading())
+    warnings += cloud_coverage(optical, grid)
     warnings += _absences(inputs)
     acquired = {role: reading.acquisitions for role, reading in readings.items()}
     warnings += check_dates(acquired, inputs.event)
-    optical = readings.get("s2", Reading())
     return Scene(
         grid=grid,
         bands=bands,
