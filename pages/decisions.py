@@ -48,7 +48,7 @@ def explain(run: Run, tile: int, why: TileExplanation) -> None:
     theme.verdict_line(words, colour, reasons.verdict(why))
     if label := cached.review_labels(run).get(tile):
         st.markdown(f":material/person: Reviewed: **{theme.LABEL_WORDS[label]}**")
-    st.subheader("What the satellites saw", anchor=False)
+    st.header("What the satellites saw", anchor=False)
     previews.bands_of_tile(
         why.pixels, why.cloud, run.meta["missing_bands"], cloud_from_of(run.meta)
     )
@@ -58,7 +58,7 @@ def explain(run: Run, tile: int, why: TileExplanation) -> None:
         evidence.filter_stage(why)
         evidence.ensemble(why)
         slow = st.container()
-    st.subheader("What lies around it", anchor=False)
+    st.header("What lies around it", anchor=False)
     neighbours.section(run, tile)
     with st.expander("What if the threshold were another", icon=":material/tune:"):
         thresholding.panel(run)

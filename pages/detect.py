@@ -27,7 +27,7 @@ def explore(run: Run) -> None:
     with theme.place():
         if said.area is not None:
             results.area_card(run, said.area)
-    st.subheader("Tiles", anchor=False)
+    st.header("Tiles", anchor=False)
     if results.table(run):
         st.rerun(scope="fragment")
 

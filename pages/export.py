@@ -31,7 +31,7 @@ def files(run: Run) -> None:
     """Everything there is, group by group; making one reruns only this part."""
     alone = st.toggle("Alarms only, in tables", help="Leave out tiles without an alarm.")
     for title, kinds in handover.on_offer(run).items():
-        st.subheader(title, anchor=False)
+        st.header(title, anchor=False)
         for start in range(0, len(kinds), 3):
             for column, kind in zip(st.columns(3), kinds[start : start + 3], strict=False):
                 with column, st.container(border=True):

@@ -53,7 +53,7 @@ def results() -> Choice | None:
         return None
     found, number = last
     wish = found.wish
-    st.subheader("What was found", anchor=False)
+    st.header("What was found", anchor=False)
     st.caption(
         f"Around {areas.place(wish.area.shape.centroid)}, from {wish.days_before} days before "
         f"{wish.event} to {wish.days_after} days after, in {wording.literal(found.catalogue.name)}."

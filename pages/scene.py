@@ -72,10 +72,10 @@ def understood(
         st.switch_page("detect.py")
     if is_simulated(scene):
         theme.simulated_note()
-    st.subheader("What was understood", anchor=False)
+    st.header("What was understood", anchor=False)
     overview.draw(scene, inputs, cached.overview(inputs), found)
     effort.panel(scene)
-    st.subheader("Previews", anchor=False)
+    st.header("Previews", anchor=False)
     previews.panel(inputs, scene, key=kind)
 
 

@@ -32,7 +32,7 @@ def ways() -> None:
         st.columns(len(WAYS)), WAYS, strict=True
     ):
         with column.container(border=True, height="stretch"):
-            st.subheader(title, anchor=False)
+            st.header(title, anchor=False)
             st.markdown(words)
             if st.button(label, icon=icon, width="stretch", type="primary"):
                 st.switch_page(page)

@@ -26,7 +26,7 @@ def open_page(name: str, **query: str) -> AppTest:
 
 
 def texts(page: AppTest) -> str:
-    kinds = ("title", "info", "error", "warning", "caption", "markdown", "subheader")
+    kinds = ("title", "info", "error", "warning", "caption", "markdown", "header")
     return "\n".join(str(e.value) for kind in kinds for e in getattr(page, kind))
 
 

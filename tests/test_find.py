@@ -70,7 +70,7 @@ def button(page: AppTest, label: str) -> Any:
 
 
 def texts(page: AppTest) -> str:
-    kinds = ("title", "info", "error", "warning", "caption", "markdown", "subheader")
+    kinds = ("title", "info", "error", "warning", "caption", "markdown", "header")
     return "\n".join(str(e.value) for kind in kinds for e in getattr(page, kind))
 
 

@@ -80,7 +80,7 @@ class TestLoaded:
         written(models / "mine", full_card())
         page = quiet(open_page("model_card", section=section))
         assert len(page.get("plotly_chart")) == figures
-        assert heading is None or heading in [found.value for found in page.subheader]
+        assert heading is None or heading in [found.value for found in page.header]
         assert "This card has no" not in texts(page)
 
     def test_text(self, models: Path) -> None:

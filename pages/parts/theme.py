@@ -44,6 +44,7 @@ def header(title: str, lead: str, simulated: bool = False) -> None:
         "<style>.stMainBlockContainer{padding-top:4rem;padding-bottom:3rem}"
         ".st-key-history{display:none}"
         ".stMainBlockContainer h1{padding:.25rem 0 0}"
+        ".stMainBlockContainer h2{padding:.75rem 0 1rem}"
         # Streamlit's captions are 4.2 to 1 on white, and its links at the top show no focus.
         '.stMainBlockContainer [data-testid="stCaptionContainer"]{opacity:.75}'
         f"header a:focus-visible{{outline:2px solid {ink()};outline-offset:2px}}"

@@ -33,11 +33,11 @@ def answers(card: Card) -> None:
         return
     left, right = st.columns([2, 3])
     with left:
-        st.subheader("Plain yes or no", anchor=False)
+        st.header("Plain yes or no", anchor=False)
         words = phrases.confusion(found["confusion"])
         draw(plots.confusion(found["confusion"]), "Truth by answer", words)
     with right:
-        st.subheader("Verdicts", anchor=False)
+        st.header("Verdicts", anchor=False)
         if "verdicts" not in found:
             missing("verdicts")
             return
@@ -56,7 +56,7 @@ def thresholds(card: Card) -> None:
     at = reaching(curve, 0.95)
     left, right = st.columns(2)
     with left:
-        st.subheader("Precision and recall", anchor=False)
+        st.header("Precision and recall", anchor=False)
         draw(
             curves.precision_recall(found),
             "Precision over recall",
@@ -65,7 +65,7 @@ def thresholds(card: Card) -> None:
             f"{percent(float(curve.precision[at]), 0)} of the calls are right.",
         )
     with right:
-        st.subheader("False alarms (ROC)", anchor=False)
+        st.header("False alarms (ROC)", anchor=False)
         draw(
             curves.roc(found),
             "Recall over false alarms",

@@ -18,7 +18,7 @@ def probability(card: Card) -> None:
     if not found:
         missing("reliability curve")
         return
-    st.subheader("Does 30 % mean 30 %?", anchor=False)
+    st.header("Does 30 % mean 30 %?", anchor=False)
     scores = found.get("pooled") or found.get("scores") or {}
     draw(
         reliability.reliability(found["reliability"]),
@@ -27,7 +27,7 @@ def probability(card: Card) -> None:
         f"it too sure. Mean gap (ECE) {number(scores.get('ece'))}. Bars: tiles in each tenth, on a "
         "logarithmic scale; few tiles, wide intervals.",
     )
-    st.subheader("Does it know when it does not know?", anchor=False)
+    st.header("Does it know when it does not know?", anchor=False)
     if not found.get("risk_coverage"):
         missing("curve of wrong answers over tiles set aside")
         return
@@ -44,7 +44,7 @@ def inputs(card: Card) -> None:
     """What each input is worth, and the whole beside boosting alone."""
     found = card.get("out_of_fold", {})
     other = found.get("boosting", {})
-    st.subheader("With inputs missing", anchor=False)
+    st.header("With inputs missing", anchor=False)
     if found.get("combinations"):
         draw(
             worth.combinations(found["combinations"], other.get("pooled")),
@@ -54,7 +54,7 @@ def inputs(card: Card) -> None:
         )
     else:
         missing("scores with inputs missing")
-    st.subheader("Beside gradient boosting alone", anchor=False)
+    st.header("Beside gradient boosting alone", anchor=False)
     if not other.get("folds") or len(other["folds"]) < 2:
         missing("comparison with gradient boosting alone")
         return
@@ -75,7 +75,7 @@ def inputs(card: Card) -> None:
 
 def making(card: Card) -> None:
     """Training curves, energy, options."""
-    st.subheader("Training", anchor=False)
+    st.header("Training", anchor=False)
     if card.get("curves"):
         draw(
             worth.training(card["curves"]),
@@ -86,7 +86,7 @@ def making(card: Card) -> None:
         )
     else:
         missing("training curves")
-    st.subheader("Energy", anchor=False)
+    st.header("Energy", anchor=False)
     if found := card.get("energy"):
         draw(
             worth.energy(phrases.everyday(found)),

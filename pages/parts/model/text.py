@@ -39,7 +39,7 @@ def limits(bundle: Path) -> None:
     parts = re.split(r"^(?=## )", _read(bundle) or "", flags=re.MULTILINE)
     for part in parts:
         if _SECTION.match(part):
-            st.markdown(re.sub(r"^## ", "#### ", part))
+            st.markdown(part)
 
 
 def _read(bundle: Path) -> str | None:

@@ -71,7 +71,7 @@ class Made:
 
 def show(run: Run, said: pd.DataFrame) -> None:
     """Figures and downloads."""
-    st.subheader("The review so far", anchor=False)
+    st.header("The review so far", anchor=False)
     found = Figures.of(run, said)
     columns = st.columns(5)
     for column, (name, count) in zip(columns, found.labels.items(), strict=False):

@@ -53,7 +53,7 @@ def made(meta: Mapping[str, Any]) -> str:
 def runs() -> None:
     """A row a run, newest first, or what to do where there is none."""
     found = state.runs()
-    st.subheader("Latest runs", anchor=False)
+    st.header("Latest runs", anchor=False)
     if not found:
         st.info(
             "There is no run yet. Bring in a scene and run detection on it, or take the tour: it "

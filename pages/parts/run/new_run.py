@@ -17,7 +17,7 @@ from pages.parts.run.running import DEVICES, STRIDES
 def panel() -> None:
     """The form, or what to do first."""
     with st.container(border=True):
-        st.subheader("New run", anchor=False)
+        st.header("New run", anchor=False)
         choice = state.scene_choice()
         if choice is None:
             st.info("Choose a scene first: the sample is one click away.")

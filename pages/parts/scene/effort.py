@@ -22,7 +22,7 @@ def panel(scene: Scene) -> None:
     if not bundles:
         st.info(f"There is no model bundle in `{state.models_folder()}`: nothing to estimate.")
         return
-    st.subheader("What detection will take", anchor=False)
+    st.header("What detection will take", anchor=False)
     columns = st.columns([2, 3, 3])
     bundle = columns[0].selectbox("Model bundle", list(bundles), key="effort-bundle")
     stride = columns[1].selectbox(

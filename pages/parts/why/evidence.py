@@ -19,7 +19,7 @@ def weighing(why: TileExplanation) -> None:
     weighed = why.weighing
     if weighed is None:
         return
-    st.subheader("How the probability came about", anchor=False)
+    st.header("How the probability came about", anchor=False)
     if why.verdict == "filtered_out":
         st.markdown(
             "The filter dropped this tile, so its probability is the filter's score. "
@@ -36,7 +36,7 @@ def weighing(why: TileExplanation) -> None:
 
 def filter_stage(why: TileExplanation) -> None:
     """What the filter saw, and why it did or did not drop the tile."""
-    st.subheader("What the filter made of it", anchor=False)
+    st.header("What the filter made of it", anchor=False)
     st.markdown(reasons.filter_sentence(why))
     speaks, against = reasons.strongest(why)
     left, right = st.columns(2)
@@ -66,7 +66,7 @@ def filter_stage(why: TileExplanation) -> None:
 
 def ensemble(why: TileExplanation) -> None:
     """What the members voted, and on what grounds."""
-    st.subheader("What the ensemble voted", anchor=False)
+    st.header("What the ensemble voted", anchor=False)
     st.markdown(reasons.ensemble_sentence(why))
     st.plotly_chart(charts.votes(why), config=PLAIN)
     st.caption(
