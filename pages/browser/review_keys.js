@@ -9,20 +9,51 @@ function inside(event, selector) {
   return event.composedPath().some((element) => element.matches?.(selector));
 }
 
-// What a key presses. While the page goes on to another tile, what it has not drawn anew yet is
-// still about the tile before: that is left alone.
+const OWN = /^(st-key-review-[a-z-]+-)\d+$/;
+
+// What the page calls the part of a tile that an element is in, with the tile's number.
+function part(element) {
+  const around = element?.closest?.("[class*='st-key-review-']");
+  return around ? [...around.classList].find((one) => OWN.test(one)) : undefined;
+}
+
+// What a key presses. While the page goes on to another tile, parts that it has not drawn anew yet
+// are still about the tile before: those are left alone. The picture's tools are for what is seen.
 function drawn(selector) {
-  return [...document.querySelectorAll(selector)].find((one) => !one.closest("[data-stale='true']"));
+  return [...document.querySelectorAll(selector)].find(
+    (one) => !part(one) || !one.closest("[data-stale='true']"));
+}
+
+function act(element) {
+  if (element.tagName === "TEXTAREA") element.focus();
+  else element.click();
+}
+
+// A key that comes while the page draws the same tile anew, as it does after a comment, waits for
+// that; others after it are not taken. Where another tile comes instead, it is forgotten.
+let waiting = null; // what it presses, and the part that it meant
+
+function press(selector) {
+  if (waiting) return;
+  const wanted = drawn(selector), meant = part(document.querySelector(selector));
+  if (wanted) act(wanted);
+  else if (meant) waiting = {selector, meant};
+}
+
+function pressWaiting() {
+  if (!waiting) return;
+  const {selector, meant} = waiting, wanted = drawn(selector);
+  if (!wanted && document.querySelector(selector)) return;
+  waiting = null;
+  if (wanted && part(wanted) === meant) act(wanted);
 }
 
 // The next tile brings buttons of its own in place of those that had the focus: it goes to the same
 // one of them, or whoever moves by Tab would begin at the top of the page after every answer.
-const OWN = /^(st-key-review-[a-z-]+-)\d+$/;
 let held = null; // the element that has the focus, and what its part is called without the tile
 
 function hold(event) {
-  const part = event.target.closest?.("[class*='st-key-review-']");
-  const name = part && [...part.classList].map((one) => one.match(OWN)?.[1]).find(Boolean);
+  const name = part(event.target)?.match(OWN)[1];
   held = name ? {element: event.target, name} : null;
 }
 
@@ -34,13 +65,12 @@ function refocus() {
 }
 
 export default function ({data, parentElement, setStateValue}) {
-  const isLatest = called(parentElement);
   if (data.name) window.localStorage.setItem(NAME, data.name);
   else if (data.forget) window.localStorage.removeItem(NAME);
   else if (window.localStorage.getItem(NAME)) setStateValue("name", window.localStorage.getItem(NAME));
   parentElement.reviewKeys = data.keys;
   const stop = () => {
-    if (!isLatest()) return;
+    if (parentElement.isConnected) return;
     window.removeEventListener("keydown", parentElement.reviewPressed, true);
     parentElement.reviewPressed = null;
     window.removeEventListener("focusin", hold);
@@ -53,17 +83,18 @@ export default function ({data, parentElement, setStateValue}) {
     if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.key.startsWith("Arrow") && inside(event, MOVED_BY_ARROWS)) return;
     const selector = parentElement.reviewKeys[event.key.toLowerCase()];
-    const wanted = selector && drawn(selector);
     if (!selector || document.querySelector("[role=dialog]")) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // else Streamlit runs the page again on R
-    if (wanted?.tagName === "TEXTAREA") wanted.focus();
-    else wanted?.click();
+    press(selector);
   };
   parentElement.reviewPressed = pressed;
   window.addEventListener("keydown", pressed, true);
   window.addEventListener("focusin", hold);
-  parentElement.reviewSwap = new MutationObserver(refocus);
+  parentElement.reviewSwap = new MutationObserver(() => {
+    pressWaiting();
+    refocus();
+  });
   const watched = {childList: true, subtree: true, attributeFilter: ["data-stale", "disabled"]};
   parentElement.reviewSwap.observe(document.body, watched);
   return stop;

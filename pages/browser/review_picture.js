@@ -21,7 +21,10 @@ function load(name) {
     const element = document.createElement(style ? "link" : "script");
     if (style) { element.rel = "stylesheet"; element.href = url; } else { element.src = url; }
     element.onload = done;
-    element.onerror = () => failed(new Error(`${name} did not load`));
+    element.onerror = () => {
+      delete window.reviewLoaded[url]; // the next tile tries again
+      failed(new Error("The picture's script did not load. Load the page again."));
+    };
     document.head.append(element);
   });
   return window.reviewLoaded[url];
@@ -79,12 +82,13 @@ class Picture {
 
   show(data) {
     const other = !this.data || this.data.key !== data.key;
+    const anew = this.doing === "draw" && this.data.tile === data.tile; // while the last was dropped
     const fresh = !this.data || JSON.stringify(this.data.pictures) !== JSON.stringify(data.pictures);
     this.data = data;
     if (fresh) this.look(this.wide); // first: Leaflet draws nothing before it knows where to look
     if (fresh) this.thumbnails();
     if (other) {
-      this.mode("");
+      if (!anew) this.mode("");
       this.shapes.clearLayers();
       data.rings.forEach((part) => this.join(part.map((ring) => ring.map(at))));
     }
@@ -189,9 +193,10 @@ class Picture {
 }
 
 export default function ({data, parentElement, setStateValue}) {
-  const root = parentElement, isLatest = called(root);
+  const root = parentElement;
   root.reviewData = data;
   root.reviewPicture ??= leaflet().then(() => {
+    root.querySelector(".review-trouble")?.remove();
     const made = new Picture(root, setStateValue);
     made.start(root.reviewData);
     return made;
@@ -199,9 +204,13 @@ export default function ({data, parentElement, setStateValue}) {
   root.reviewPicture.then((picture) => {
     picture.said = setStateValue;
     if (picture.data !== root.reviewData) picture.show(root.reviewData);
+  }, (error) => {
+    root.reviewPicture = null;
+    root.querySelector(".review-trouble")?.remove();
+    add(root, "p", "review-trouble", error.message);
   });
   return () => {
-    if (!isLatest()) return;
+    if (root.isConnected) return;
     root.reviewPicture?.then((picture) => picture.end());
     root.reviewPicture = null;
   };

@@ -3,16 +3,17 @@
 // a side: {label, when, pictures: [{url, tiled}]}, from the bottom up. Texts are set as text,
 // never as HTML.
 
-const shown = new WeakMap(); // what is drawn in a place of the page
-const styles = new WeakMap(); // Leaflet's, in a place of the page
+const told = new WeakMap(); // what a place of the page was told last
+const shown = new WeakMap(); // what is drawn in it
+const styles = new WeakMap(); // Leaflet's, in it
 const kept = new Map(); // view and divider of a scene, while the page stays open
 let loading = null;
 
 export default async function ({ data, parentElement }) {
-  const isLatest = called(parentElement);
+  told.set(parentElement, data);
   await leaflet(data.leaflet);
   await styled(parentElement, data.leaflet);
-  if (!isLatest()) return undefined; // the later call draws
+  if (told.get(parentElement) !== data) return undefined; // the later call draws
   let show = shown.get(parentElement);
   if (show && (show.mode !== data.mode || show.key !== data.key)) {
     show.close();
@@ -23,7 +24,7 @@ export default async function ({ data, parentElement }) {
     shown.set(parentElement, show);
   }
   show.draw(data);
-  return () => { if (isLatest()) shown.get(parentElement)?.close(); };
+  return () => { if (!parentElement.isConnected) shown.get(parentElement)?.close(); };
 }
 
 // The app's own address, whatever base path or proxy is before it: Streamlit's script lies in

@@ -25,12 +25,11 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const desk = (window.landslideUploads ??= newDesk());
   desk.data = data;
   desk.changed = () => setTriggerValue("changed", Date.now());
-  const isLatest = called(parentElement);
   desk.root = parentElement;
   wire(desk, parentElement);
   forgetWhole(desk);
   draw(desk);
-  return () => { if (isLatest() && desk.root === parentElement) desk.root = null; };
+  return () => { if (!parentElement.isConnected && desk.root === parentElement) desk.root = null; };
 }
 
 function newDesk() {

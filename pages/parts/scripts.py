@@ -61,8 +61,13 @@ def countries() -> str | None:
 
 
 def module(*names: str) -> str:
-    """Our own scripts as one module, for a component of the page."""
-    return "\n".join((BROWSER / name).read_text() for name in ("latest_call.js", *names))
+    """Our own scripts as one module, for a component of the page.
+
+    Streamlit calls a component's function whenever what it is told changes, also while an earlier
+    call is on its way, and has what such a call returned clean up after a later one has drawn. So
+    a script cleans up only what has left the page.
+    """
+    return "\n".join((BROWSER / name).read_text() for name in names)
 
 
 def style(path: Path) -> str:

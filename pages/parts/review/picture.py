@@ -77,6 +77,7 @@ def _mount(
         key="review-picture",
         data={
             "key": key,
+            "tile": tile,
             "side": SIDE,
             "around": AROUND,
             "height": HEIGHT,
