@@ -34,6 +34,8 @@ def bring_in(place: DeltaGenerator) -> tuple[str, sources.Files | None]:
     )
     state.keep("source", kind)
     state.show_in_address("source", next(word for word in IN_ADDRESS if IN_ADDRESS[word] == kind))
+    if kind != "Server files":
+        sources.no_server_files()
     return kind, SOURCES[kind]()
 
 
@@ -52,7 +54,7 @@ def assign(
             else "Give at least one file a role of Sentinel-1 or Sentinel-2 to go on."
         )
         return None
-    return reading.options(inputs, key=kind), found
+    return reading.options(inputs, kind, sources.key_of(files)), found
 
 
 def understood(
@@ -87,7 +89,7 @@ def show() -> None:
     left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
     kind, files = bring_in(left)
     if files is None:
-        reading.no_event()
+        reading.no_files()
         return
     assigned = assign(kind, files, middle)
     if assigned is None:

@@ -18,7 +18,7 @@ from pages.parts.run import jobs
 PAGES = Path(__file__).parents[1] / "pages"
 
 
-def open_page(name: str, **query: str) -> AppTest:
+def open_page(name: str, **query: str | list[str]) -> AppTest:
     page = AppTest.from_file(PAGES / f"{name}.py", default_timeout=60)
     for key, value in query.items():
         page.query_params[key] = value

@@ -111,7 +111,7 @@ class TestScene:
         assert files is not None
         key = sources.key_of(files)
         row = list(table(page).index).index("s1_asc_pre.tif")
-        page.session_state[f"kept roles {key}"] = ({row: LEFT_OUT}, 0)
+        page.session_state[f"kept roles {key}"] = {str(row): LEFT_OUT}
         page.run()
         assert table(quiet(page)).loc["s1_asc_pre.tif", "Role"] == "Left out"
         assert table(page).loc["s1_asc_pre.tif", "Why"] == "chosen by you"
@@ -223,7 +223,7 @@ class TestScene:
         page.file_uploader[0].set_value([("cut.tif", b"II*\0", "image/tiff")]).run()
         (path,) = (home / ".uploads").rglob("cut.tif")
         key = sources.key_of(sources.Files({"cut.tif": path}, "upload"))
-        page.session_state[f"kept roles {key}"] = ({0: "s2"}, 0)
+        page.session_state[f"kept roles {key}"] = {"0": "s2"}
         page.run()
         (said,) = quiet(page).error
         assert said.value.startswith("cut.tif cannot be read")
@@ -257,8 +257,64 @@ class TestScene:
         again = quiet(open_page("scene", source="server", event="2021-06-20"))
         assert again.date_input[0].value == date(2021, 6, 20)
         assert again.multiselect[0].value
+        chosen = dict(page.query_params) | {"file": ["s2.tif", "../secret.tif"]}
+        assert page.query_params["file"] == "s2.tif"
+        once_more = quiet(open_page("scene", **chosen))
+        assert once_more.multiselect[0].value == ["s2.tif"]
+        assert once_more.date_input[0].value == date(2021, 6, 20)
+        assert "file" not in quiet(source(once_more, "Sample")).query_params
         again.multiselect[0].set_value([]).run()
         assert "event" not in again.query_params
+
+    def test_corrections_and_options_outlive_a_reload_for_the_same_files(self, home: Path) -> None:
+        page = open_page("scene")
+        files = sources.sample()
+        assert files is not None
+        row = list(table(page).index).index("s1_asc_pre.tif")
+        page.session_state[f"kept roles {sources.key_of(files)}"] = {str(row): LEFT_OUT}
+        boxes = {box.label: box for box in page.number_input}
+        boxes["Sentinel-2 offset"].set_value(-1000.0)
+        boxes["Cloud reaches farther by (m)"].set_value(60)
+        page.text_input[0].set_value("B02, B03,B04 B08")
+        page.selectbox[0].set_value(5).run()
+        asked = {name: page.query_params[name] for name in ("roles", "reading")}
+        mark = sources.key_of(files)[:8]
+        assert asked["roles"] == f"{mark},{row}:out"
+        assert asked["reading"] == f"{mark},cloud:60,speckle:5,bands:B02 B03 B04 B08,offset:-1000"
+
+        again = quiet(open_page("scene", **asked))
+        assert again.session_state["scene"][0] == page.session_state["scene"][0]
+        assert table(again).loc["s1_asc_pre.tif", "Why"] == "chosen by you"
+        button(again, "Undo corrections").click().run()
+        assert "roles" not in again.query_params
+        assert again.query_params["reading"] == asked["reading"]
+        of_others = {name: text.replace(mark, "0" * 8) for name, text in asked.items()}
+        other = quiet(open_page("scene", **of_others))
+        assert other.session_state["scene"][0].cloud_dilation == 0
+        assert "corrected by you" not in texts(other)
+        assert not {"roles", "reading"} & set(other.query_params)
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            *(
+                "",
+                ",",
+                ",,:,",
+                ",cloud:-1,speckle:4,offset:nan,9:dem",
+                ",cloud:9e9,offset:x,0:what",
+            ),
+            ",cloud:99999999999,speckle:²,offset:1e9,²:dem,x:dem",
+        ],
+    )
+    def test_noise_in_the_address_is_no_option(self, home: Path, said: str) -> None:
+        files = sources.sample()
+        assert files is not None
+        noise = sources.key_of(files)[:8] + said
+        page = quiet(open_page("scene", roles=noise, reading=noise))
+        inputs, _ = page.session_state["scene"]
+        assert (inputs.cloud_dilation, inputs.speckle, inputs.s2_offset) == (0, 0, None)
+        assert "corrected by you" not in texts(page)
 
     @pytest.mark.parametrize(
         "event", ["2021-13-40", "1999-01-01", "2999-01-01", "20210620", "<b>", ""]

@@ -186,9 +186,11 @@ def test_what_was_typed_of_an_image_is_not_said_of_the_next() -> None:
     def script() -> None:
         import streamlit as st
 
-        from pages.parts.scene import reading
+        from pages.parts.scene import reading, sources
 
-        given = reading.options(st.session_state["inputs"], "Upload")
+        inputs = st.session_state["inputs"]
+        files = sources.Files({path.name: path for path in inputs.s2}, "upload")
+        given = reading.options(inputs, "Upload", sources.key_of(files))
         st.text(f"{given.s2_offset} {given.s2_bands}")
 
     def said(*names: str) -> str:

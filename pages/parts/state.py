@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -160,6 +160,17 @@ def show_in_address(name: str, value: str) -> None:
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != value:
         st.query_params[name] = value
+
+
+def asked_all(name: str) -> list[str]:
+    """Everything that the address says under a name."""
+    return list(st.query_params.get_all(name))
+
+
+def show_all_in_address(name: str, values: Sequence[str]) -> None:
+    """Put choices in the address, as `name=one&name=other`; none takes the name out."""
+    if list(values) != asked_all(name):
+        st.query_params[name] = list(values)
 
 
 def is_new(name: str, value: object) -> bool:

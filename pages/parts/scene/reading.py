@@ -1,6 +1,7 @@
 """What the files don't say of themselves: asked where an error or a warning may ask for it."""
 
 import re
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -13,11 +14,14 @@ from landslide_core.readers.given import SceneInputs
 from landslide_core.readers.raster import RasterFile, inspect
 from landslide_core.readers.sentinel2 import L2A_ORDER, LAYERS, WANTED, band_of
 from pages.parts import state, wording
+from pages.parts.scene import address
 from pages.parts.scene.sources import Files, key_of
 
 FIRST: Final = date(2014, 4, 3)  # Sentinel-1A's launch
 NONE: Final = "Not used"
 MEANINGS: Final = (NONE, *WANTED, *LAYERS, *(band for band in L2A_ORDER if band not in WANTED))
+REACHES: Final = range(1001)  # m
+MOST_ADDED: Final = 65535.0  # digital numbers
 SPECKLE: Final = {0: "None", 5: "Lee, 5 × 5", 7: "Lee, 7 × 7"}
 
 
@@ -46,10 +50,11 @@ def event(kind: str, files: Files, usual: date | None) -> date | None:
     return day
 
 
-def no_event() -> None:
-    """Without files the address names no day, but for one still to be taken up after a reload."""
+def no_files() -> None:
+    """Without files the address says nothing of any, but for what a reload has still to find."""
     if state.kept("address read", False):
         state.show_in_address("event", "")
+        address.forget()
 
 
 def _day_and_files(kind: str) -> tuple[date | None, frozenset[Path]]:
@@ -75,52 +80,94 @@ def day_in(text: str) -> date | None:
     return day if day.isoformat() == text and FIRST <= day <= date.today() else None
 
 
-def options(inputs: SceneInputs, key: str) -> SceneInputs:
-    """The reading options of a scene; `key` keeps apart what is typed for different sources."""
+def options(inputs: SceneInputs, key: str, files: str) -> SceneInputs:
+    """The reading options of a scene; `key` keeps apart what is typed for different sources.
+
+    For the same `files`, by their key, they are found again after another page or a reload.
+    """
+    said = address.said_of("reading", files)
     with st.expander("Reading options", icon=":material/tune:"):
         left, right = st.columns(2)
-        reach = left.number_input(
-            "Cloud reaches farther by (m)",
-            0,
-            1000,
-            0,
-            10,
-            key=f"cloud-{key}",
-            help="Around what the cloud layers say.",
+        cloud, speckle = f"cloud-{key}", f"speckle-{key}"
+        state.start_widgets(
+            {
+                cloud: _whole(said.get("cloud", ""), REACHES),
+                speckle: _whole(said.get("speckle", ""), SPECKLE),
+            }
         )
-        speckle = right.selectbox(
-            "Speckle filter",
-            list(SPECKLE),
-            format_func=SPECKLE.__getitem__,
-            key=f"speckle-{key}",
-            help="The model was fitted on unfiltered radar: filter only to compare.",
+        inputs = replace(
+            inputs,
+            cloud_dilation=left.number_input(
+                "Cloud reaches farther by (m)",
+                REACHES[0],
+                REACHES[-1],
+                step=10,
+                key=cloud,
+                help="Around what the cloud layers say.",
+            ),
+            speckle=right.selectbox(
+                "Speckle filter",
+                list(SPECKLE),
+                format_func=SPECKLE.__getitem__,
+                key=speckle,
+                help="The model was fitted on unfiltered radar: filter only to compare.",
+            ),
         )
-        inputs = replace(inputs, cloud_dilation=reach, speckle=speckle)
-        return _optical(inputs, key) if inputs.s2 else inputs
+        if inputs.s2:
+            inputs = _optical(inputs, key, said)
+    address.say_of("reading", files, _said(inputs))
+    return inputs
 
 
-def _optical(inputs: SceneInputs, key: str) -> SceneInputs:
+def _optical(inputs: SceneInputs, key: str, said: Mapping[str, str]) -> SceneInputs:
     """What Sentinel-2 files may leave open: the bands of a stack, and the offset."""
-    names, offset = st.columns(2)
+    left, right = st.columns(2)
     key = _of_image(inputs, key)
-    state.fill_named_bands(f"s2-bands-{key}")
-    typed = names.text_input(
+    names, offset = f"s2-bands-{key}", f"s2-offset-{key}"
+    state.fill_named_bands(names)
+    state.start_widgets({names: said.get("bands", ""), offset: _number(said.get("offset", ""))})
+    typed = left.text_input(
         "Sentinel-2 band names",
-        key=f"s2-bands-{key}",
+        key=names,
         placeholder="As the files say",
         help="Of a stack whose bands have no names, in the file's order: B02, B03, B04, B08.",
     )
-    added = offset.number_input(
+    added = right.number_input(
         "Sentinel-2 offset",
         value=None,
         step=100.0,
         format="%.0f",
-        key=f"s2-offset-{key}",
+        key=offset,
         placeholder="As the files say",
         help="Added to the digital numbers: −1000 for processing baseline 04.00 and later, "
         "0 before. Empty: decided from metadata and pixels.",
     )
     return replace(inputs, s2_bands=tuple(re.findall(r"[^\s,;]+", typed)) or None, s2_offset=added)
+
+
+def _whole(text: str, known: Container[int]) -> int:
+    """A whole number that is known; 0 for any other text."""
+    return int(text) if text.isdecimal() and len(text) < 9 and int(text) in known else 0
+
+
+def _number(text: str) -> float | None:
+    """A digital number to add; None for any other text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if abs(number) <= MOST_ADDED else None
+
+
+def _said(inputs: SceneInputs) -> dict[str, str]:
+    """Options that differ from the usual ones, as the address has them."""
+    said = {"cloud": inputs.cloud_dilation, "speckle": inputs.speckle}
+    found = {name: f"{value:g}" for name, value in said.items() if value}
+    if inputs.s2_bands:
+        found["bands"] = " ".join(inputs.s2_bands)
+    if inputs.s2_offset is not None:
+        found["offset"] = f"{inputs.s2_offset:g}"
+    return found
 
 
 def _of_image(inputs: SceneInputs, key: str) -> str:

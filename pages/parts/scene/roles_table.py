@@ -15,7 +15,7 @@ from landslide_core.readers.recognise import Recognised
 from landslide_core.readers.roles import CHOICES, LEFT_OUT, UNKNOWN, Proposal, propose
 from pages.parts import state, wording
 from pages.parts.page_words import in_page_words
-from pages.parts.scene import cached_scene, remarks
+from pages.parts.scene import address, cached_scene, remarks
 from pages.parts.scene.sources import Files, key_of
 
 WORDS: Final = {**ROLE_WORDS, LEFT_OUT: "Left out", UNKNOWN: "Choose …"}
@@ -40,7 +40,7 @@ def draw(files: Files, found: Sequence[Recognised], event: date | None) -> dict[
     """Draw the table; returns the files by role, as proposed and corrected."""
     proposals = _proposals(files, found, event)
     key = key_of(files)
-    corrected, version = _corrections(key)
+    corrected = _corrections(key, len(found))
     names = fitted(short(list(files.paths)))
     with st.container():  # above a table that may be long, and one place however many there are
         remarks.draw(names, found, proposals, _roles(proposals, corrected), event)
@@ -51,7 +51,7 @@ def draw(files: Files, found: Sequence[Recognised], event: date | None) -> dict[
     )
     edited = st.data_editor(
         table,
-        key=f"roles-{key}-{version}",
+        key=f"roles-{key}-{state.kept(f'undone {key}', 0)}",
         hide_index=True,
         num_rows="fixed",
         disabled=[name for name in table if name != "Role"],
@@ -62,8 +62,9 @@ def draw(files: Files, found: Sequence[Recognised], event: date | None) -> dict[
     changes = changed(table, edited, proposals)
     if changes:
         now = {**corrected, **changes}
-        state.keep(f"roles {key}", ({i: role for i, role in now.items() if role}, version))
+        address.say_of("roles", key, {str(i): role for i, role in now.items() if role})
         st.rerun()
+    address.say_of("roles", key, {str(i): role for i, role in corrected.items()})
     _below(key, proposals, corrected)
     roles: dict[str, list[Path]] = {role: [] for role in ROLES}
     for path, role in zip(files.paths.values(), _roles(proposals, corrected), strict=True):
@@ -147,10 +148,11 @@ def changed(
     return {i: None if role == proposals[i].role else role for i, role in chosen.items()}
 
 
-def _corrections(key: str) -> tuple[dict[int, str], int]:
-    """Roles chosen by hand, by row, and how often all of them were undone."""
-    found: tuple[dict[int, str], int] = state.kept(f"roles {key}", ({}, 0))
-    return found
+def _corrections(key: str, count: int) -> dict[int, str]:
+    """Roles chosen by hand, by row of `count`."""
+    rows = {str(row): row for row in range(count)}
+    said = address.said_of("roles", key)
+    return {rows[row]: role for row, role in said.items() if row in rows and role in CHOICES}
 
 
 def _proposals(files: Files, found: Sequence[Recognised], event: date | None) -> list[Proposal]:
@@ -176,7 +178,8 @@ def _below(key: str, proposals: Sequence[Proposal], corrected: Mapping[int, str]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{', '.join(said)}.")
         if corrected and st.button("Undo corrections", icon=":material/undo:", type="tertiary"):
-            state.keep(f"roles {key}", ({}, _corrections(key)[1] + 1))
+            address.say_of("roles", key, {})
+            state.keep(f"undone {key}", state.kept(f"undone {key}", 0) + 1)
             st.rerun()
 
 

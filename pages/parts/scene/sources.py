@@ -19,6 +19,8 @@ from pages.parts.upload import uploads
 
 ENDINGS: Final = (".tif", ".tiff", ".jp2", ".zip")
 MOST_LISTED: Final = 2000
+MOST_TOLD: Final = 2000  # letters of names that the address takes; browsers and proxies cut it
+_IN_ADDRESS: Final = "file"
 FEW: Final = 12  # files of a server folder that are all taken at first
 
 
@@ -74,7 +76,8 @@ def server_files() -> Files | None:
         return None
     every = {**_folders(listed), **listed}
     usual = list(listed) if len(listed) <= FEW else []
-    before = [name for name in state.kept("server files", usual) if name in every]
+    before = state.kept("server files", state.asked_all(_IN_ADDRESS) or usual)
+    before = [name for name in before if name in every]
     chosen = st.multiselect(
         f"Files and folders of {wording.literal(folder.name)}",
         list(every),
@@ -83,6 +86,8 @@ def server_files() -> Files | None:
         placeholder="Type a part of a name; a folder brings in all that lies below it",
     )
     state.keep("server files", chosen)
+    told = chosen if chosen != usual and sum(map(len, chosen)) < MOST_TOLD else []
+    state.show_all_in_address(_IN_ADDRESS, told)
     if not chosen:
         st.info("Choose the files of one place: images from after the event, and from before it.")
         return None
@@ -101,6 +106,11 @@ def uploaded() -> Files | None:
         return None
     folder = state.uploads_folder()
     return Files(files, "upload", placed=lambda paths: uploads.side_by_side(paths, folder))
+
+
+def no_server_files() -> None:
+    """Files of another source: the address names none of the server's."""
+    state.show_all_in_address(_IN_ADDRESS, [])
 
 
 def _unusable(name: str, path: Path) -> bool:
