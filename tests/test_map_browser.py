@@ -431,6 +431,9 @@ def test_without_routes_the_map_brings_all_that_it_needs(
     visit: Callable[..., Opened], home: Path
 ) -> None:
     with serving(home, "pages/navigation.py") as base:
-        frame = visit(f"{base}/detect?run=tiny").frame()
+        opened = visit(f"{base}/detect?run=tiny")
+        frame = opened.frame()
         frame.wait_for_function("document.querySelector('.leaflet-image-layer').naturalWidth > 9")
         assert frame.evaluate("landslide.tiles().length") == 25
+        opened.page.goto(f"{base}/review?run=tiny")
+        expect(opened.page.get_by_role("button", name="Draw outline")).to_be_visible()

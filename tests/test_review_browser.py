@@ -166,11 +166,11 @@ def test_a_script_that_does_not_come_is_told_and_asked_for_again(
     script = re.compile("leaflet.draw.js")
     page.route(script, lambda route: route.abort())
     page.goto(f"{server.address}/review?run=tiny")
-    expect(page.get_by_text("The picture's script did not load. Load the page")).to_be_visible()
+    expect(page.get_by_text("The map's script did not load. Load the page")).to_be_visible()
     page.unroute(script)
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("button", name="Draw outline")).to_be_visible()
-    expect(page.get_by_text("The picture's script did not load.")).to_have_count(0)
+    expect(page.get_by_text("The map's script did not load.")).to_have_count(0)
 
 
 def test_a_key_waits_for_its_tile_to_be_drawn_anew_and_for_no_other(
@@ -205,3 +205,11 @@ def test_a_key_waits_for_its_tile_to_be_drawn_anew_and_for_no_other(
     expect(page.get_by_text("Tile 7: stable, kept")).to_be_visible()
     (event,) = Review.of(run).events[before:]
     assert (event.tile, event.reviewer, event.value) == (7, "Ida", "stable")
+
+    page.get_by_role("link", name="Scene", exact=True).click()  # which has a map of its own
+    expect(page.locator(".leaflet-control-zoom-in").first).to_be_visible()
+    page.get_by_role("link", name="Review").click()
+    expect(page.get_by_role("button", name="Draw outline")).to_be_enabled()
+    page.wait_for_function(AT_REST)
+    draw_triangle(page)
+    expect(page.get_by_role("button", name="Keep outline")).to_be_enabled()

@@ -12,30 +12,9 @@ function add(parent, tag, className, text = "") {
   return element;
 }
 
-// Leaflet lies beside the page: ../leaflet/ whatever the app's base path is.
-function load(name) {
-  const url = new URL(name, window.location.href).href;
-  window.reviewLoaded ??= {};
-  window.reviewLoaded[url] ??= new Promise((done, failed) => {
-    const style = name.endsWith(".css");
-    const element = document.createElement(style ? "link" : "script");
-    if (style) { element.rel = "stylesheet"; element.href = url; } else { element.src = url; }
-    element.onload = done;
-    element.onerror = () => {
-      delete window.reviewLoaded[url]; // the next tile tries again
-      failed(new Error("The picture's script did not load. Load the page again."));
-    };
-    document.head.append(element);
-  });
-  return window.reviewLoaded[url];
-}
-
-async function leaflet() {
-  load("leaflet/leaflet.css");
-  load("leaflet-draw/leaflet.draw.css");
-  if (!window.L) await load("leaflet/leaflet.js");
-  if (!window.L.Draw) await load("leaflet-draw/leaflet.draw.js");
-  if (!window.mapManners) await load("browser/map-manners.js");
+async function leaflet({scripts, styles}) {
+  for (const url of styles) styled(url);
+  for (const url of scripts) await loaded(url);
 }
 
 class Picture {
@@ -195,7 +174,7 @@ class Picture {
 export default function ({data, parentElement, setStateValue}) {
   const root = parentElement;
   root.reviewData = data;
-  root.reviewPicture ??= leaflet().then(() => {
+  root.reviewPicture ??= leaflet(data).then(() => {
     root.querySelector(".review-trouble")?.remove();
     const made = new Picture(root, setStateValue);
     made.start(root.reviewData);

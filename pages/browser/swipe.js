@@ -5,14 +5,12 @@
 
 const told = new WeakMap(); // what a place of the page was told last
 const shown = new WeakMap(); // what is drawn in it
-const styles = new WeakMap(); // Leaflet's, in it
 const kept = new Map(); // view and divider of a scene, while the page stays open
-let loading = null;
 
 export default async function ({ data, parentElement }) {
   told.set(parentElement, data);
-  await leaflet(data.leaflet);
-  await styled(parentElement, data.leaflet);
+  await loaded(data.leaflet.js);
+  await styled(data.leaflet.css, parentElement);
   if (told.get(parentElement) !== data) return undefined; // the later call draws
   let show = shown.get(parentElement);
   if (show && (show.mode !== data.mode || show.key !== data.key)) {
@@ -25,41 +23,6 @@ export default async function ({ data, parentElement }) {
   }
   show.draw(data);
   return () => { if (!parentElement.isConnected) shown.get(parentElement)?.close(); };
-}
-
-// The app's own address, whatever base path or proxy is before it: Streamlit's script lies in
-// static/js below it.
-function root() {
-  const script = document.querySelector('script[type="module"][src*="static/js/"]');
-  return new URL("../../", script.src).href;
-}
-
-function leaflet(given) {
-  loading ??= new Promise((done, failed) => {
-    const script = document.createElement("script");
-    script.src = given ? blob(given.js, "text/javascript") : `${root()}leaflet/leaflet.js`;
-    script.onload = done;
-    script.onerror = () => {
-      loading = null;
-      failed(new Error("The map's script did not load. Load the page again."));
-    };
-    document.head.append(script);
-  });
-  return loading;
-}
-
-function styled(parent, given) {
-  if (!styles.has(parent)) {
-    const link = element("link", "", parent);
-    link.rel = "stylesheet";
-    link.href = given ? blob(given.css, "text/css") : `${root()}leaflet/leaflet.css`;
-    styles.set(parent, new Promise((done) => { link.onload = link.onerror = done; }));
-  }
-  return styles.get(parent);
-}
-
-function blob(text, type) {
-  return URL.createObjectURL(new Blob([text], { type }));
 }
 
 function element(kind, name, parent) {
@@ -171,7 +134,7 @@ function together(one, other) {
 // Draw a side's pictures; the old ones of the same layer go once the new ones are there.
 function pictures(map, side, data, old, says) {
   const group = L.layerGroup(data[side].pictures.map(({ url, tiled }) => {
-    const address = url.replace(/^(\.\.\/)+/, root()); // addresses are as seen from a map's frame
+    const address = url.replace(/^(\.\.\/)+/, appRoot()); // addresses are as seen from a map's frame
     return tiled
       ? L.tileLayer(address, { pane: side, bounds: data.bounds, maxNativeZoom: 16, maxZoom: 19 })
       : L.imageOverlay(address, data.bounds, { pane: side });

@@ -224,11 +224,8 @@ function pause(job, wait) {
   });
 }
 
-// Beside the app's own scripts, whatever base path or proxy is before them.
 function addressOf(desk) {
-  const script = document.querySelector("script[src*='/static/js/']");
-  const root = script ? script.src.split("/static/js/")[0] : `/${desk.data.base}`.replace(/\/$/, "");
-  return `${root}/upload/${desk.data.token}`;
+  return `${appRoot()}upload/${desk.data.token}`;
 }
 
 function progress(desk, job, at, counts) {

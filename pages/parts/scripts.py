@@ -20,6 +20,9 @@ COUNTRIES: Final = VENDOR / "natural-earth-4.1.0" / "countries-50m.json"
 # The map lives in a frame at component/streamlit_folium.st_folium/index.html: two steps up is
 # the app's root, whatever server.baseUrlPath or a proxy has put before it.
 ROOT: Final = "../.."
+BESIDE: Final = "."  # from the app's root, as LOADING takes addresses
+LOADING: Final = ("app_root.js", "loading.js")
+_KINDS: Final = {".js": "text/javascript", ".css": "text/css"}
 _KEEP: Final = {"Cache-Control": "public, max-age=86400"}  # the address changes with the files
 # One request for all of a map's scripts: streamlit-folium awaits each before it asks for the next.
 BUNDLES: Final[dict[str, tuple[Path, ...]]] = {
@@ -70,12 +73,15 @@ def module(*names: str) -> str:
     return "\n".join((BROWSER / name).read_text() for name in names)
 
 
-def style(path: Path) -> str:
-    """Where a frame finds a style sheet."""
+def found_at(path: Path, root: str = ROOT) -> str:
+    """Where a frame finds a file of ours; a script of the page itself finds it BESIDE the app.
+
+    The file itself where the app has no routes.
+    """
     if serving.are_routes_there():
         folder = {LEAFLET: "leaflet", DRAW: "leaflet-draw", BROWSER: "browser"}[path.parent]
-        return f"{ROOT}/{folder}/{path.name}?v={_stamp([path])}"
-    return f"data:text/css;base64,{b64encode(path.read_bytes()).decode()}"
+        return f"{root}/{folder}/{path.name}?v={_stamp([path])}"
+    return f"data:{_KINDS[path.suffix]};base64,{b64encode(path.read_bytes()).decode()}"
 
 
 def _stamp(paths: Sequence[Path]) -> str:

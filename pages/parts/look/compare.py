@@ -69,9 +69,7 @@ def draw(mode: str, inputs: SceneInputs, scene: Scene, offered: list[Layer], key
             for layer, limit in zip(pair, limits, strict=True)
         )
         bounds = render.web_map_bounds(render.shrink(scene.grid, cached.OVERVIEW)[1])
-        swipe.draw(
-            mode, (left, right), bounds, f"{key} {look_key(inputs)}", serving.are_routes_there()
-        )
+        swipe.draw(mode, (left, right), bounds, f"{key} {look_key(inputs)}")
         if isinstance(stands, looks.Making):
             _wait(inputs)
         elif isinstance(stands, looks.Failed):

@@ -31,12 +31,10 @@ class Side:
     pictures: tuple[Picture, ...]
 
 
-def draw(
-    mode: str, sides: tuple[Side, Side], bounds: tuple[Limits, Limits], key: str, routed: bool
-) -> None:
+def draw(mode: str, sides: tuple[Side, Side], bounds: tuple[Limits, Limits], key: str) -> None:
     """Draw a left and a right side; mode "swipe" or "side". Bounds: two corners (lat, lon).
 
-    The view is the same for one key in both modes. Without routes Leaflet comes along.
+    The view is the same for one key in both modes.
     """
     _component()(
         key=f"swipe {key}",
@@ -46,7 +44,10 @@ def draw(
             "bounds": bounds,
             "left": asdict(sides[0]),
             "right": asdict(sides[1]),
-            "leaflet": None if routed else _leaflet(),
+            "leaflet": {
+                kind: scripts.found_at(scripts.LEAFLET / f"leaflet.{kind}", scripts.BESIDE)
+                for kind in ("js", "css")
+            },
         },
     )
 
@@ -56,10 +57,5 @@ def _component() -> Callable[..., Any]:
     return st.components.v2.component(
         "landslide_swipe",
         css=(scripts.BROWSER / "swipe.css").read_text(),
-        js=scripts.module("map-manners.js", "swipe.js"),
+        js=scripts.module(*scripts.LOADING, "map-manners.js", "swipe.js"),
     )
-
-
-def _leaflet() -> dict[str, str]:
-    """Leaflet's files themselves."""
-    return {kind: (scripts.LEAFLET / f"leaflet.{kind}").read_text() for kind in ("js", "css")}

@@ -128,7 +128,9 @@ def _frame(drawing: bool) -> folium.Map:
         options = {**kinds, "rectangle": shape, "polygon": {**shape, "allowIntersection": False}}
         tools = Draw(draw_options=options, show_geometry_on_click=False)
         tools.default_js = [("leaflet_draw", scripts.bundle("draw"))]
-        tools.default_css = [("leaflet_draw_css", scripts.style(scripts.DRAW / "leaflet.draw.css"))]
+        tools.default_css = [
+            ("leaflet_draw_css", scripts.found_at(scripts.DRAW / "leaflet.draw.css"))
+        ]
         tools.add_to(frame)
     ground = "rgba(26,36,46,.82)" if theme.is_dark() else "rgba(255,255,255,.85)"
     figure = frame.get_root()

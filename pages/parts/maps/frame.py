@@ -66,7 +66,7 @@ def blank(
         font_size="0.8rem",
     )
     frame.default_js = [("leaflet", scripts.bundle(script))]
-    frame.default_css = [("leaflet_css", scripts.style(scripts.LEAFLET / "leaflet.css"))]
+    frame.default_css = [("leaflet_css", scripts.found_at(scripts.LEAFLET / "leaflet.css"))]
     colour, glass, link, edge = _DARK if theme.is_dark() else _LIGHT
     figure = frame.get_root()
     assert isinstance(figure, folium.Figure)

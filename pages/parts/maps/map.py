@@ -62,8 +62,8 @@ class _Plugin(JSCSSMixin, MacroElement):
         super().__init__()
         self.said = said
         self.default_css = [
-            ("leaflet_draw_css", scripts.style(scripts.DRAW / "leaflet.draw.css")),
-            ("map_css", scripts.style(scripts.BROWSER / "map.css")),
+            ("leaflet_draw_css", scripts.found_at(scripts.DRAW / "leaflet.draw.css")),
+            ("map_css", scripts.found_at(scripts.BROWSER / "map.css")),
         ]
 
 

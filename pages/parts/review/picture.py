@@ -70,7 +70,7 @@ def _mount(
     component = st.components.v2.component(
         "review_picture",
         css=(scripts.BROWSER / "review_picture.css").read_text(),
-        js=scripts.module("review_picture.js"),
+        js=scripts.module(*scripts.LOADING, "map-manners.js", "review_picture.js"),
         isolate_styles=False,  # Leaflet's own sheet has to reach it
     )
     said = component(
@@ -86,6 +86,7 @@ def _mount(
             ],
             "rings": rings,
             "editable": bool(state.reviewer()),
+            **_leaflet(),
         },
         on_drawn_change=lambda: None,
         height="content",
@@ -94,6 +95,18 @@ def _mount(
     if not drawn or drawn["key"] != key:
         return None
     return drawn_from(drawn["rings"])
+
+
+def _leaflet() -> dict[str, list[str]]:
+    """Leaflet's scripts and styles, in the order in which they build upon each other."""
+    stems = (scripts.LEAFLET / "leaflet", scripts.DRAW / "leaflet.draw")
+    return {
+        f"{name}s": [
+            scripts.found_at(stem.with_name(f"{stem.name}.{kind}"), scripts.BESIDE)
+            for stem in stems
+        ]
+        for name, kind in (("script", "js"), ("style", "css"))
+    }
 
 
 def _address(picture: render.RGBA) -> str:

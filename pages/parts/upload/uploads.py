@@ -25,7 +25,7 @@ _COMPONENT: Final = st.components.v2.component(
     "landslide_upload",
     html=(scripts.BROWSER / "upload.html").read_text(),
     css=(scripts.BROWSER / "upload.css").read_text(),
-    js=scripts.module("upload.js", "upload_rows.js"),
+    js=scripts.module("app_root.js", "upload.js", "upload_rows.js"),
 )
 
 
@@ -65,7 +65,6 @@ def _shown(key: str, unusable: Callable[[str, Path], bool]) -> dict[str, Any]:
     return {
         "token": state.uploads_token(),
         "asked": _said(key, "session"),
-        "base": st.get_option("server.baseUrlPath").strip("/"),
         "endings": [*RASTERS, *BESIDE],
         "alone": list(RASTERS),
         "most": admission.most_bytes(),
