@@ -13,6 +13,9 @@ from landslide_core.review.review import Review
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 expect.set_options(timeout=WAIT)
+# True once the page's script is over and its keys are listened to, which begins a moment later.
+LISTENS = f"""() => ({AT_REST})()
+    && [...document.querySelectorAll("*")].some(one => one.shadowRoot?.reviewPressed)"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def test_keys_outline_refresh_and_a_killed_server(page: Page, server: Server) ->
     draw = page.get_by_role("button", name="Draw outline")
     expect(draw).to_be_enabled()
     page.wait_for_function("() => localStorage.getItem('landslide-reviewer') === 'Ana'")
-    page.wait_for_function(AT_REST)
+    page.wait_for_function(LISTENS)
 
     draw_triangle(page)
     keep = page.get_by_role("button", name="Keep outline")
@@ -101,7 +104,7 @@ def test_keys_outline_refresh_and_a_killed_server(page: Page, server: Server) ->
     page.goto(f"{server.address}/review?run=tiny&tile={second}")
     expect(page.get_by_role("button", name="Ana")).to_be_visible()  # the browser knows who
     expect(page.get_by_role("button", name="Reject")).to_be_enabled()
-    page.wait_for_function(AT_REST)  # what is not drawn anew yet is not pressed
+    page.wait_for_function(LISTENS)  # what is not drawn anew yet is not pressed
     page.keyboard.press("r")  # Streamlit would only run the page again
     expect(page.get_by_text(f"Tile {second}: ")).to_be_visible()
     page.wait_for_function(AT_REST)
@@ -138,6 +141,7 @@ def test_quick_keys_label_no_tile_twice_and_focus_stays(page: Page, server: Serv
     page.wait_for_function(AT_REST)
     assert picture.evaluate("picture => picture.first")  # the form went, the picture stayed
 
+    page.wait_for_function(LISTENS)
     asked, on = page.url, page.locator("[class*='st-key-review-next-'] button")
     on.focus()
     page.keyboard.press("Enter")
@@ -183,7 +187,7 @@ def test_a_key_waits_for_its_tile_to_be_drawn_anew_and_for_no_other(
     page.get_by_role("button", name="Start reviewing").click()
     stable = page.locator(".st-key-review-stable-7")
     expect(stable.get_by_role("button")).to_be_enabled()
-    page.wait_for_function(AT_REST)
+    page.wait_for_function(LISTENS)
 
     stable.evaluate("part => part.setAttribute('data-stale', 'true')")
     page.keyboard.press("2")
@@ -210,6 +214,6 @@ def test_a_key_waits_for_its_tile_to_be_drawn_anew_and_for_no_other(
     expect(page.locator(".leaflet-control-zoom-in").first).to_be_visible()
     page.get_by_role("link", name="Review").click()
     expect(page.get_by_role("button", name="Draw outline")).to_be_enabled()
-    page.wait_for_function(AT_REST)
+    page.wait_for_function(LISTENS)
     draw_triangle(page)
     expect(page.get_by_role("button", name="Keep outline")).to_be_enabled()
