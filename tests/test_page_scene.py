@@ -297,13 +297,9 @@ class TestScene:
     @pytest.mark.parametrize(
         "said",
         [
-            *(
-                "",
-                ",",
-                ",,:,",
-                ",cloud:-1,speckle:4,offset:nan,9:dem",
-                ",cloud:9e9,offset:x,0:what",
-            ),
+            *("", ",", ",,:,"),
+            ",cloud:-1,speckle:4,offset:nan,9:dem",
+            ",cloud:9e9,offset:x,0:what",
             ",cloud:99999999999,speckle:²,offset:1e9,²:dem,x:dem",
         ],
     )

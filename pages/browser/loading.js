@@ -1,5 +1,6 @@
-// Scripts and styles for the page itself, beside the app or as they are, each brought once however many parts ask for it: a second
-// Leaflet would take the place of the first, without what was added to that.
+// Scripts and styles for the page itself, by addresses from the app's root or as data. Each is
+// brought once, however many parts ask for it: a second Leaflet would take the place of the first,
+// without what was added to that.
 
 const AGAIN = [500, 2000]; // ms until each new try: a weak line drops one
 

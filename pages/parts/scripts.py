@@ -1,4 +1,6 @@
-"""Scripts and styles for the map's frame: each kind as one file, as the frame fetches in turn."""
+"""Scripts and styles for maps in frames, each kind as one file, as a frame fetches in turn; and for
+components of the page itself.
+"""
 
 from base64 import b64encode
 from collections.abc import Sequence
